@@ -1,0 +1,103 @@
+import { VineyardError } from '../errors.js'
+import { native } from '../native.js'
+
+/** What a collected lease still needs: it must not refer to the views, or they would never be collected. */
+interface Remainder {
+  views: number
+  giveBack: () => void
+}
+
+const collected = new FinalizationRegistry<Remainder>(remainder => {
+  remainder.views -= 1
+  if (remainder.views === 0) remainder.giveBack()
+})
+
+/**
+ * The right to look at the shared memory of one chunk, through external ArrayBuffers. It ends when every handle has been
+ * released (the views are detached) or when all views have been collected; then `giveBack` runs, once.
+ */
+export class Lease {
+  readonly #views: readonly ArrayBuffer[]
+  readonly #remainder: Remainder
+  #handles = 0
+
+  /** Takes ownership of `views` (external, none empty). `giveBack` must not refer to them. */
+  constructor(views: readonly ArrayBuffer[], giveBack: () => void) {
+    this.#views = views
+    this.#remainder = { views: views.length, giveBack }
+    for (const view of views) collected.register(view, this.#remainder, view)
+  }
+
+  /** Bytes of shared memory this lease keeps from being reused. */
+  get byteLength(): number {
+    return this.#views.reduce((sum, view) => sum + view.byteLength, 0)
+  }
+
+  /** A new handle. The memory goes back when all handles have been released: the batches of a Table share a lease. */
+  handle(): LeaseHandle {
+    this.#handles += 1
+    return new LeaseHandle(this)
+  }
+
+  /** @internal Called by a handle, once each. */
+  dropHandle(): void {
+    this.#handles -= 1
+    if (this.#handles > 0) return
+    for (const view of this.#views) {
+      collected.unregister(view)
+      native.detach(view)
+    }
+    this.#remainder.views = 0
+    this.#remainder.giveBack()
+  }
+}
+
+/** One holder of a lease. The value made from the memory keeps it and asks it before every access. */
+export class LeaseHandle {
+  #released = false
+  readonly #lease: Lease
+
+  constructor(lease: Lease) {
+    this.#lease = lease
+  }
+
+  get released(): boolean {
+    return this.#released
+  }
+
+  /** Throws ERR_VINEYARD_RELEASED once this handle has been released. */
+  check(): void {
+    if (this.#released) {
+      throw new VineyardError('ERR_VINEYARD_RELEASED', 'this chunk has been released: its memory is gone')
+    }
+  }
+
+  /** Ends this holder's access. False if it had ended already. */
+  release(): boolean {
+    if (this.#released) return false
+    this.#released = true
+    this.#lease.dropHandle()
+    return true
+  }
+}
+
+const handles = new WeakMap<object, LeaseHandle>()
+
+/** Makes `release(value)` and `value[Symbol.dispose]()` release `handle`. */
+export function attachLease<T extends object>(value: T, handle: LeaseHandle): T {
+  handles.set(value, handle)
+  Object.defineProperty(value, Symbol.dispose, {
+    value: () => void handle.release(),
+    configurable: true,
+    writable: true
+  })
+  return value
+}
+
+/**
+ * Gives the shared memory of a zero-copy value back now, instead of when it is collected. Every array and batch made from
+ * it dies with it. False, and nothing happens, for a value that was copied, derived from another or released before.
+ */
+export function release(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (handles.get(value)?.release() ?? false)
+}

@@ -1,0 +1,110 @@
+/**
+ * The one file that declares and loads the addon. Everything here is what JavaScript cannot do (descriptors over Unix
+ * sockets, memfd, mmap) or cannot do fast enough (frames, the scan for long integers).
+ */
+import { loadAddon } from './load-addon.js'
+
+/** A failed system call: `code` is the name of the errno (`'ENOENT'`), `syscall` the call that failed. */
+export interface NativeError extends Error {
+  code: string
+  errno: number
+  syscall: string
+}
+
+/**
+ * What a channel received, in the order of the byte stream:
+ * - a string: the JSON text of one frame, integers beyond 2^53 replaced by marker strings (see `markLongIntegers`);
+ * - `null`: a frame that is not valid UTF-8;
+ * - a number: a descriptor that arrived with a one-byte carrier message. The receiver owns it and must close it.
+ */
+export type ChannelMessage = string | number | null
+
+export interface ChannelHandlers {
+  /** All that one read produced. Runs in a callback scope of its own, so promises settle after the whole batch. */
+  onMessages(messages: ChannelMessage[]): void
+  /** The queue of unsent bytes has become empty after `send` had reported a queue. */
+  onDrain(): void
+  /** Called once, unless `close()` was called first: the peer closed (`null`) or the socket or a frame failed. */
+  onClose(error: NativeError | null): void
+}
+
+/** One end of a connected Unix stream socket that carries frames (8-byte little-endian length + JSON). */
+export interface Channel {
+  /** Starts reading. Nothing is read before, so no message is lost between `accept` and `start`. */
+  start(handlers: ChannelHandlers): void
+  /** Sends one frame, at once as far as the socket takes it. Returns how many bytes are queued in this process. */
+  send(frame: string): number
+  /** Sends one byte that carries a duplicate of `fd`; `fd` stays the caller's. Keeps its order with frames. */
+  sendFd(fd: number): number
+  /** Bytes accepted by `send` that the socket has not taken. */
+  readonly queued: number
+  /** Stops and resumes reading. A paused channel notices the end of the peer only when it resumes. */
+  pause(): void
+  resume(): void
+  /** Whether this channel keeps the event loop alive. A new channel does. */
+  ref(): void
+  unref(): void
+  /** Closes after what is queued has been sent; reading stops at once. `onClose` is not called. */
+  end(): void
+  /** Closes at once, what is queued is lost. Idempotent; `onClose` is not called. */
+  close(): void
+  /** The process at the other end when it connected (SO_PEERCRED). */
+  readonly peer: { pid: number; uid: number; gid: number }
+}
+
+export interface Listener {
+  ref(): void
+  unref(): void
+  /** Stops listening. The socket's path is not removed. Idempotent. */
+  close(): void
+}
+
+/**
+ * `length` bytes of a descriptor, shared. The descriptor may be closed right after the mapping is made.
+ * The memory is unmapped when `close()` was called (or the mapping collected) and no view is left.
+ */
+export interface Mapping {
+  readonly length: number
+  /**
+   * An external ArrayBuffer over `[offset, offset + length)`; throws RangeError outside the mapping.
+   * A view of a read-only mapping must not be written: the write ends the process with SIGSEGV.
+   */
+  view(offset: number, length: number): ArrayBuffer
+  close(): void
+}
+
+export interface NativeAddon {
+  /**
+   * Connects to a Unix socket. Throws NativeError: ENOENT, ECONNREFUSED, EACCES, EAGAIN (the listener's backlog is full).
+   * `maxFrame` bounds the length of one incoming frame; a longer one closes the channel with EMSGSIZE.
+   */
+  connect(path: string, maxFrame: number): Channel
+  /**
+   * Binds and listens on `path` with mode 0600 from the start. Throws NativeError: EADDRINUSE where the path exists,
+   * ENAMETOOLONG over 107 bytes. `onConnection` gets channels that have not been started.
+   */
+  listen(
+    path: string,
+    backlog: number,
+    maxFrame: number,
+    onConnection: (channel: Channel) => void,
+    onError: (error: NativeError) => void
+  ): Listener
+  /** A new memfd of `size` bytes, close-on-exec, sealed against shrinking, growing and further seals. */
+  createMemory(name: string, size: number): number
+  /** fallocate: reserves the pages, so that a shortage is an error here (ENOSPC, ENOMEM, EFBIG) and not a SIGBUS later. */
+  reserve(fd: number, offset: number, length: number): void
+  /** Gives the whole pages of a range back to the system; the range reads as zeroes afterwards. */
+  punchHole(fd: number, offset: number, length: number): void
+  /** Maps `[0, length)` of `fd`. Throws RangeError if the file is shorter: touching the rest would be a SIGBUS. */
+  map(fd: number, length: number, writable: boolean): Mapping
+  /** Detaches a view made by `Mapping.view`: its length becomes 0, typed arrays over it become empty. False if it was detached already. */
+  detach(view: ArrayBuffer): boolean
+  /**
+   * Replaces every integer token outside ±(2^53 − 1) in a JSON text by the string "\u0000n" + its digits, so that
+   * JSON.parse keeps it exact. Strings are left alone. The text is returned as it is where there is none.
+   */
+  markLongIntegers(json: string): string
+}
+
+export const native: NativeAddon = loadAddon()

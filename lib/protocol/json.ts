@@ -1,0 +1,80 @@
+/**
+ * JSON with exact 64-bit integers, in both directions. Node 20's JSON gives no access to the source text of a number, so
+ * the addon marks integers beyond 2^53 before JSON.parse (`markLongIntegers`), and this file turns the marks into bigint.
+ */
+import { native } from '../native.js'
+
+export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | { [key: string]: JsonValue }
+export type JsonObject = { [key: string]: JsonValue }
+
+const mark = '\u0000n'
+const marked = /^\u0000n-?[0-9]{16,}$/
+
+/** What a marked text is after JSON.parse: bigint for a mark, the value itself otherwise. */
+export function unmark(value: string): string | bigint {
+  return value.startsWith(mark) && marked.test(value) ? BigInt(value.slice(2)) : value
+}
+
+/** Replaces the marks in a parsed value, in place where it is an object or an array. */
+export function unmarkAll(value: unknown): JsonValue {
+  if (typeof value === 'string') return unmark(value)
+  if (typeof value !== 'object' || value === null) return value as JsonValue
+  const pending: (Record<string, unknown> | unknown[])[] = [value as Record<string, unknown>]
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const key of Object.keys(node)) {
+      const child = (node as Record<string, unknown>)[key]
+      if (typeof child === 'string') {
+        if (child.startsWith(mark)) (node as Record<string, unknown>)[key] = unmark(child)
+      } else if (typeof child === 'object' && child !== null) {
+        pending.push(child as Record<string, unknown>)
+      }
+    }
+  }
+  return value as JsonValue
+}
+
+/** Parses a JSON text; integers that a number cannot hold become bigint. Throws SyntaxError. */
+export function parseJson(text: string): JsonValue {
+  return unmarkAll(JSON.parse(native.markLongIntegers(text)))
+}
+
+/** A piece of text that `stringifyJson` copies as it is: metadata that is kept serialised. */
+export class RawJson {
+  constructor(readonly text: string) {}
+}
+
+export type Stringifiable =
+  | null
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
+  | RawJson
+  | readonly Stringifiable[]
+  | { readonly [key: string]: Stringifiable }
+
+/** Like JSON.stringify, with bigint as an integer and RawJson as it is. */
+export function stringifyJson(value: Stringifiable): string {
+  switch (typeof value) {
+    case 'bigint':
+      return value.toString()
+    case 'string':
+    case 'boolean':
+    case 'number':
+      return JSON.stringify(value)
+    case 'object':
+      break
+    default:
+      return 'null'
+  }
+  if (value === null) return 'null'
+  if (value instanceof RawJson) return value.text
+  if (Array.isArray(value)) return `[${value.map(stringifyJson).join(',')}]`
+  let text = ''
+  for (const [key, child] of Object.entries(value)) {
+    if (child === undefined) continue
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${stringifyJson(child)}`
+  }
+  return `{${text}}`
+}
