@@ -42,7 +42,12 @@ export class Lease {
   /** @internal Called by a handle, once each. */
   dropHandle(): void {
     this.#handles -= 1
-    if (this.#handles > 0) return
+    if (this.#handles === 0) this.end()
+  }
+
+  /** Detaches the views whoever holds a handle: for a lease whose value could not be made. */
+  end(): void {
+    if (this.#remainder.views === 0) return
     for (const view of this.#views) {
       collected.unregister(view)
       native.detach(view)

@@ -67,20 +67,25 @@ export interface ReadContext {
    */
   readonly handle: LeaseHandle | undefined
   newHandle(): LeaseHandle | undefined
+  /** The instance of the server; partitions of global objects on other instances are left out. Undefined: all are local. */
+  readonly instanceId?: number | bigint | undefined
 }
 
 /** Where a draft is made for: `as` is put()'s option. */
 export interface DescribeContext {
-  readonly as: 'recordbatch' | 'dataframe' | undefined
+  readonly as?: 'recordbatch' | 'dataframe' | undefined
   /** The draft of a part, by its value. */
   describe(value: unknown): Draft
 }
+
+/** The value of a part that is released by itself, read under a context of its own. */
+export type PartReader = (meta: Metadata, context: ReadContext) => unknown
 
 /** One object type: its reader and, where this package can make it, its writer. */
 export interface ObjectType {
   /** Typenames this type reads: a full typename, or a prefix as upstream's resolvers match them (longest first). */
   readonly typenames: readonly string[]
-  read(meta: Metadata, context: ReadContext): unknown
+  read(meta: Metadata, context: ReadContext, readPart: PartReader): unknown
   /** Whether `describe` takes this value. Types are asked in the order of the registry. */
   accepts?(value: unknown, context: DescribeContext): boolean
   /** Throws VineyardError ERR_VINEYARD_TYPE, naming column and type, for a value that cannot be stored. */

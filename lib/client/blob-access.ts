@@ -1,0 +1,72 @@
+import { Status, VineyardError } from '../errors.js'
+import type { ObjectId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+import type { Connection } from './connection.js'
+import { getBuffers } from './requests.js'
+
+/**
+ * Blobs closer together than this share one view. A view costs 2 µs, and looking at the bytes between is harmless: a
+ * client may read the whole pool anyway.
+ */
+const largestGap = 4096
+
+export type BlobBytes = ReadonlyMap<ObjectId, Uint8Array>
+
+export function totalBytes(payloads: readonly Payload[]): number {
+  return payloads.reduce((sum, payload) => sum + payload.size, 0)
+}
+
+/** Where blobs are. Rejects with ERR_VINEYARD_NOT_FOUND, and keeps no lease, if one of them does not exist. */
+export async function locateBlobs(connection: Connection, ids: readonly ObjectId[]): Promise<Payload[]> {
+  if (ids.length === 0) return []
+  const payloads = await getBuffers(connection, ids)
+  const found = new Set(payloads.map(payload => payload.id))
+  const missing = ids.find(id => !found.has(id))
+  if (missing === undefined) return payloads
+  if (connection.extended) connection.notify({ type: 'release_leases', ids: [...found] })
+  throw new VineyardError('ERR_VINEYARD_NOT_FOUND', `blob ${missing} does not exist`, {
+    status: Status.ObjectNotExists
+  })
+}
+
+/** The bytes of blobs in memory of this process, for anybody to change. */
+export function copyBlobs(connection: Connection, payloads: readonly Payload[]): BlobBytes {
+  return new Map(
+    payloads.map(payload => {
+      if (payload.size === 0) return [payload.id, new Uint8Array(0)]
+      const region = connection.descriptors.region(payload)
+      // slice() of the shared bytes: allocates without zeroing first, then copies.
+      return [payload.id, region.read(payload.offset, payload.size, bytes => bytes.slice())]
+    })
+  )
+}
+
+/** The bytes of blobs where they are, and the views that make them reachable. */
+export function viewBlobs(
+  connection: Connection,
+  payloads: readonly Payload[]
+): { bytes: BlobBytes; views: ArrayBuffer[] } {
+  const bytes = new Map<ObjectId, Uint8Array>()
+  const views: ArrayBuffer[] = []
+  const sorted = payloads.filter(payload => payload.size > 0).sort((a, b) => a.storeFd - b.storeFd || a.offset - b.offset)
+  for (let first = 0; first < sorted.length; ) {
+    const start = sorted[first] as Payload
+    let end = start.offset + start.size
+    let next = first + 1
+    for (; next < sorted.length; next += 1) {
+      const candidate = sorted[next] as Payload
+      if (candidate.storeFd !== start.storeFd || candidate.offset - end > largestGap) break
+      end = Math.max(end, candidate.offset + candidate.size)
+    }
+    const view = connection.descriptors.region(start).view(start.offset, end - start.offset)
+    views.push(view)
+    for (const payload of sorted.slice(first, next)) {
+      bytes.set(payload.id, new Uint8Array(view, payload.offset - start.offset, payload.size))
+    }
+    first = next
+  }
+  for (const payload of payloads) {
+    if (payload.size === 0) bytes.set(payload.id, new Uint8Array(0))
+  }
+  return { bytes, views }
+}

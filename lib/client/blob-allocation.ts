@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { abortable, AbortError } from '../abort.js'
+import { Status, VineyardError } from '../errors.js'
+import { emptyBlobId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+import type { Connection } from './connection.js'
+import { createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
+
+/** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
+const firstPollMs = 1
+const longestPollMs = 20
+
+export interface AllocateOptions {
+  /** Wait for memory instead of failing when the server has none left now. */
+  wait: boolean
+  /** On the store: free the blobs with the connection unless an object or a stream has taken them by then. */
+  scoped: boolean
+  /** Stops the waiting, not a request that is under way. */
+  signal?: AbortSignal | undefined
+}
+
+const emptyPayload: Payload = { id: emptyBlobId, storeFd: -1, offset: 0, size: 0 }
+
+/**
+ * Unsealed blobs of the given sizes, all or none; size 0 is the empty blob and costs no request. Rejects with
+ * ERR_VINEYARD_NO_MEMORY at once where they can never fit.
+ */
+export async function allocateBlobs(
+  connection: Connection,
+  sizes: readonly number[],
+  options: AllocateOptions
+): Promise<Payload[]> {
+  const wanted = sizes.filter(size => size > 0)
+  const made = wanted.length === 0 ? [] : await allocate(connection, wanted, options)
+  let next = 0
+  return sizes.map(size => (size === 0 ? emptyPayload : (made[next++] as Payload)))
+}
+
+async function allocate(
+  connection: Connection,
+  sizes: readonly number[],
+  options: AllocateOptions
+): Promise<Payload[]> {
+  if (connection.extended) {
+    const made = createBuffers(connection, sizes, options)
+    return abortable(made, options.signal, payloads => void dropBlobs(connection, payloads))
+  }
+  let limitChecked = false
+  for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
+    try {
+      return await allocateOneByOne(connection, sizes)
+    } catch (error) {
+      if (!options.wait || (error as VineyardError).status !== Status.NotEnoughMemory) throw error
+      if (!limitChecked) {
+        await refuseWhatCannotFit(connection, sizes)
+        limitChecked = true
+      }
+    }
+    try {
+      await delay(poll, undefined, options.signal === undefined ? {} : { signal: options.signal })
+    } catch {
+      throw new AbortError(options.signal?.reason)
+    }
+  }
+}
+
+/** Pipelined create_buffer: create_buffers of 0.24.2 leaks the blobs it had made when a later one does not fit. */
+async function allocateOneByOne(connection: Connection, sizes: readonly number[]): Promise<Payload[]> {
+  const results = await Promise.allSettled(sizes.map(size => createBuffer(connection, size)))
+  const made: Payload[] = []
+  let failure: unknown
+  for (const result of results) {
+    if (result.status === 'fulfilled') made.push(result.value)
+    else failure ??= result.reason
+  }
+  if (failure === undefined) return made
+  await dropBlobs(connection, made)
+  throw failure as Error
+}
+
+/** Frees blobs that nothing refers to. Errors are ignored: whoever lost the connection lost the blobs with it. */
+export async function dropBlobs(connection: Connection, payloads: readonly Payload[]): Promise<void> {
+  await Promise.allSettled(
+    payloads.filter(payload => payload.size > 0).map(payload => dropBuffer(connection, payload.id))
+  )
+}
+
+async function refuseWhatCannotFit(connection: Connection, sizes: readonly number[]): Promise<void> {
+  const needed = sizes.reduce((sum, size) => sum + size, 0)
+  const { memoryLimit } = await instanceStatus(connection)
+  if (needed <= memoryLimit) return
+  throw new VineyardError(
+    'ERR_VINEYARD_NO_MEMORY',
+    `${needed} bytes can never fit into a server of ${memoryLimit} bytes`,
+    { status: Status.NotEnoughMemory }
+  )
+}
+

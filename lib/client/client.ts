@@ -1,0 +1,241 @@
+import { abortable, AbortError, throwIfAborted } from '../abort.js'
+import { BlobDraft, type Metadata } from '../objects/model.js'
+import { describe } from '../objects/registry.js'
+import { argumentError, checkOptions } from '../options.js'
+import { checkObjectId, type ObjectId } from '../protocol/ids.js'
+import type { JsonObject } from '../protocol/json.js'
+import { streamFromMetadata } from '../streams/stream-types.js'
+import { ClientCore } from './client-core.js'
+import type { StreamStats } from './counters.js'
+import { buildObject } from './object-builder.js'
+import * as requests from './requests.js'
+import type { Status } from './requests.js'
+import { connectionSettings, type ConnectOptions } from './settings.js'
+
+/** Upstream takes -1 for "all": the limit is an unsigned integer there. */
+const noLimit = -1
+
+export interface PutOptions {
+  /** What a RecordBatch or Table becomes: itself by default, or a vineyard::DataFrame, which Python reads as pandas. */
+  as?: 'recordbatch' | 'dataframe' | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface GetOptions {
+  /**
+   * Whether the value looks at shared memory (until it is released or collected) instead of a copy. By default true on
+   * the embedded store, which keeps the memory, and false on a vineyardd, where anyone may delete the object; there
+   * `true` takes a lease.
+   */
+  zeroCopy?: boolean | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface DeleteOptions {
+  /** Delete even what other objects use, together with those. */
+  force?: boolean | undefined
+  /** Delete member objects that nobody else uses as well (the default). */
+  deep?: boolean | undefined
+}
+
+export interface ListOptions {
+  /** Glob on the typename, '*' by default; a full-match regular expression with `regex`. */
+  pattern?: string | undefined
+  regex?: boolean | undefined
+  /** How many at most; all by default. */
+  limit?: number | undefined
+}
+
+export interface ClientStats extends StreamStats {
+  /** Bytes of the server's memory that this thread keeps leased now, and at most so far. */
+  leasedBytes: number
+  leasedBytesHighWater: number
+}
+
+/**
+ * Connects to a Vineyard server: the embedded store or a real vineyardd. `address` is the path of its Unix socket;
+ * without one $VINEYARD_IPC_SOCKET, then /var/run/vineyard.sock. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH,
+ * ERR_VINEYARD_TIMEOUT or an AbortError.
+ */
+export async function connect(address?: string, options: ConnectOptions = {}): Promise<Client> {
+  return Client.connect(connectionSettings(address, options), options.signal)
+}
+
+/** A connection to a Vineyard server. It keeps the process alive only while something is pending. */
+export class Client {
+  /** @internal */
+  readonly core: ClientCore
+
+  private constructor(core: ClientCore) {
+    this.core = core
+  }
+
+  /** @internal */
+  static async connect(settings: ClientCore['settings'], signal?: AbortSignal): Promise<Client> {
+    return new Client(await ClientCore.open(settings, signal))
+  }
+
+  /** Path of the server's socket. */
+  get address(): string {
+    return this.core.settings.socket
+  }
+
+  /** Another connection with the same settings. */
+  async fork(): Promise<Client> {
+    return Client.connect(this.core.settings)
+  }
+
+  /**
+   * Stores a value. Buffer and ArrayBuffer become a Blob, typed arrays a Tensor, RecordBatch and Table themselves,
+   * numbers, bigints, strings and booleans a Scalar, arrays a Sequence. Rejects with ERR_VINEYARD_TYPE before anything
+   * is allocated, or ERR_VINEYARD_NO_MEMORY.
+   */
+  async put(value: unknown, options: PutOptions = {}): Promise<ObjectId> {
+    checkOptions(options, ['as', 'signal'])
+    throwIfAborted(options.signal)
+    const { connection } = this.core
+    const draft = describe(value, { as: checkAs(options.as) })
+    const built = buildObject(connection, draft, { wait: false, scoped: !(draft instanceof BlobDraft) })
+    return (await abortable(built, options.signal, one => void this.delete(one.id).catch(() => {}))).id
+  }
+
+  /** The value of an object, or a stream object when `id` names a stream. Rejects with ERR_VINEYARD_NOT_FOUND. */
+  async get(id: ObjectId | string, options: GetOptions = {}): Promise<any> {
+    checkOptions(options, ['zeroCopy', 'signal'])
+    throwIfAborted(options.signal)
+    const { connection, reader } = this.core
+    const objectId = checkObjectId(id)
+    const meta = await abortable(reader.metadata(objectId, { syncRemote: true }), options.signal)
+    const stream = streamFromMetadata(this, meta)
+    if (stream !== undefined) return stream
+    const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
+    return (await abortable(reader.read(objectId, mode, meta), options.signal)).value
+  }
+
+  /** The metadata of an object: `id`, `typename`, its fields, its members nested. Integers beyond 2^53 are bigint. */
+  async getMeta(id: ObjectId | string): Promise<Metadata> {
+    return this.core.reader.metadata(checkObjectId(id), { syncRemote: true })
+  }
+
+  async exists(id: ObjectId | string): Promise<boolean> {
+    return requests.exists(this.core.connection, checkObjectId(id))
+  }
+
+  /** Deletes objects. Unknown ids are not an error; objects that others use stay unless `force`. */
+  async delete(ids: ObjectId | string | readonly (ObjectId | string)[], options: DeleteOptions = {}): Promise<void> {
+    checkOptions(options, ['force', 'deep'])
+    const list = (Array.isArray(ids) ? ids : [ids]).map(id => checkObjectId(id))
+    await requests.deleteData(this.core.connection, list, {
+      force: options.force ?? false,
+      deep: options.deep ?? true
+    })
+  }
+
+  /** Metadata of the objects whose typename matches. */
+  async list(options: ListOptions = {}): Promise<Metadata[]> {
+    checkOptions(options, ['pattern', 'regex', 'limit'])
+    const { pattern = '*', regex = false, limit } = options
+    return requests.listData(this.core.connection, pattern, regex, checkLimit(limit))
+  }
+
+  /** Gives an object a name, replacing the name's earlier object. The object must be persistent (`persist`). */
+  async putName(id: ObjectId | string, name: string): Promise<void> {
+    await requests.putName(this.core.connection, checkObjectId(id), checkName(name))
+  }
+
+  /** The object of a name. With `wait` it waits until somebody puts the name, otherwise ERR_VINEYARD_NOT_FOUND. */
+  async getName(name: string, options: { wait?: boolean; signal?: AbortSignal } = {}): Promise<ObjectId> {
+    checkOptions(options, ['wait', 'signal'])
+    const { signal } = options
+    throwIfAborted(signal)
+    checkName(name)
+    if (options.wait !== true) return abortable(requests.getName(this.core.connection, name, false), signal)
+    return this.#waitForName(name, signal)
+  }
+
+  async dropName(name: string): Promise<void> {
+    await requests.dropName(this.core.connection, checkName(name))
+  }
+
+  /** Names that match a glob, with their objects. */
+  async listNames(options: ListOptions = {}): Promise<Record<string, ObjectId>> {
+    checkOptions(options, ['pattern', 'regex', 'limit'])
+    const { pattern = '*', regex = false, limit } = options
+    return requests.listNames(this.core.connection, pattern, regex, checkLimit(limit))
+  }
+
+  /** Makes an object and its members visible to other instances; only persistent objects can have names. */
+  async persist(id: ObjectId | string): Promise<void> {
+    await requests.persist(this.core.connection, checkObjectId(id))
+  }
+
+  /** What each instance of the cluster says of itself, by its key ('i0'). */
+  async clusterMeta(): Promise<JsonObject> {
+    return requests.clusterMeta(this.core.connection)
+  }
+
+  /** Brings an object of another instance here. An object that is here already keeps its id. */
+  async migrate(id: ObjectId | string): Promise<ObjectId> {
+    return requests.migrate(this.core.connection, checkObjectId(id))
+  }
+
+  async status(): Promise<Status> {
+    return requests.instanceStatus(this.core.connection)
+  }
+
+  stats(): ClientStats {
+    const { counters, budget } = this.core
+    return { ...counters.snapshot(), leasedBytes: budget.leasedBytes, leasedBytesHighWater: budget.highWaterBytes }
+  }
+
+  /**
+   * Ends every wait of this client with ERR_VINEYARD_CLOSED, and the readers and writers opened through it. Zero-copy
+   * values stay intact until they are released. Idempotent.
+   */
+  async close(): Promise<void> {
+    await this.core.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
+  async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
+    const connection = await this.core.connect(signal)
+    const dependent = { close: async () => connection.close() }
+    const onAbort = (): void => connection.close()
+    this.core.addDependent(dependent)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      throwIfAborted(signal)
+      return await requests.getName(connection, name, true)
+    } catch (error) {
+      if (signal?.aborted) throw new AbortError(signal.reason)
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.core.removeDependent(dependent)
+      connection.close()
+    }
+  }
+}
+
+function checkAs(as: unknown): 'recordbatch' | 'dataframe' | undefined {
+  if (as === undefined || as === 'recordbatch' || as === 'dataframe') return as
+  throw argumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `The "as" option must be 'recordbatch' or 'dataframe'. Received ${String(as)}`
+  )
+}
+
+function checkName(name: unknown): string {
+  if (typeof name === 'string' && name !== '') return name
+  throw argumentError('ERR_INVALID_ARG_TYPE', 'The "name" argument must be a string that is not empty')
+}
+
+function checkLimit(limit: number | undefined): number {
+  if (limit === undefined) return noLimit
+  if (Number.isSafeInteger(limit) && limit >= 0) return limit
+  throw argumentError('ERR_OUT_OF_RANGE', `The "limit" option must be an integer >= 0. Received ${String(limit)}`)
+}

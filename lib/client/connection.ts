@@ -1,0 +1,368 @@
+import { closeSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AbortError, throwIfAborted } from '../abort.js'
+import { VineyardError } from '../errors.js'
+import { Descriptors } from '../memory/descriptors.js'
+import { native, type Channel, type ChannelMessage, type NativeError } from '../native.js'
+import { extensionField, extensionVersion, type StoreEvent } from '../protocol/extension.js'
+import { stringifyJson, unmarkAll, type JsonObject, type Stringifiable } from '../protocol/json.js'
+import type { ConnectionSettings } from './settings.js'
+
+/** Replies have no limit upstream; this bounds what a broken server can make us buffer. */
+const maxReply = 2 ** 30
+
+/** How often a connect is tried again while the listener's backlog is full: no event tells when it is not. */
+const backlogRetryMs = 5
+
+/** What the server said of itself when the connection registered. */
+export interface ServerInfo {
+  instanceId: number | bigint
+  version: string
+  ipcSocket: string
+  rpcEndpoint: string
+  /** Version of the extension that both ends speak; 0 on a real vineyardd. */
+  extension: number
+}
+
+export interface RequestBody {
+  readonly type: string
+  readonly [key: string]: Stringifiable
+}
+
+interface Pending {
+  readonly replyType: string
+  /** A request that may wait for somebody else is not subject to the connection's timeout. */
+  readonly waits: boolean
+  resolve(reply: JsonObject): void
+  reject(error: Error): void
+}
+
+/**
+ * One registered connection: requests go out as they come (pipelined), replies come back in the same order. A waiting
+ * request blocks those behind it, so whoever waits has a connection of its own.
+ */
+export class Connection {
+  readonly descriptors = new Descriptors()
+  readonly #channel: Channel
+  readonly #timeout: number
+  readonly #pending: Pending[] = []
+  readonly #eventListeners = new Set<(event: StoreEvent) => void>()
+  readonly #closeListeners = new Set<(error: VineyardError) => void>()
+  #info: ServerInfo | undefined
+  /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
+  #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
+  #holds = 0
+  #headSince = 0
+  #timer: NodeJS.Timeout | undefined
+  #leases = 0
+  #closing = false
+  #failure: VineyardError | undefined
+
+  private constructor(channel: Channel, timeout: number) {
+    this.#channel = channel
+    this.#timeout = timeout
+    channel.start({
+      onMessages: messages => this.#onMessages(messages),
+      onDrain: () => {},
+      onClose: error => this.#onClose(error)
+    })
+    channel.unref()
+  }
+
+  /** Connects and registers. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH, ERR_VINEYARD_TIMEOUT or AbortError. */
+  static async open(settings: ConnectionSettings, signal?: AbortSignal): Promise<Connection> {
+    throwIfAborted(signal)
+    const channel = await connectChannel(settings, signal)
+    const connection = new Connection(channel, settings.timeout)
+    const onAbort = (): void => connection.close()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      await connection.#register(settings)
+      return connection
+    } catch (error) {
+      connection.close()
+      throwIfAborted(signal)
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  get info(): ServerInfo {
+    if (this.#info === undefined) throw new VineyardError('ERR_VINEYARD_CLOSED', 'the connection is not registered')
+    return this.#info
+  }
+
+  get extended(): boolean {
+    return this.info.extension > 0
+  }
+
+  get closed(): boolean {
+    return this.#failure !== undefined || this.#closing
+  }
+
+  /**
+   * Sends a request and waits for its reply. An error reply rejects with VineyardError. `waits` says that the reply may
+   * depend on somebody else.
+   */
+  request(body: RequestBody, replyType: string, options: { waits?: boolean } = {}): Promise<JsonObject> {
+    if (this.closed) return Promise.reject(this.#failure ?? closedError())
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ replyType, waits: options.waits ?? false, resolve, reject })
+      if (this.#pending.length === 1) this.#headChanged()
+      this.#updateRef()
+      this.#channel.send(stringifyJson(body))
+    })
+  }
+
+  /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
+  notify(body: RequestBody): void {
+    if (this.#failure === undefined) this.#channel.send(stringifyJson(body))
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    this.#eventListeners.add(listener)
+    return () => this.#eventListeners.delete(listener)
+  }
+
+  /** Called once when the connection ends, by either side; at once if it has. */
+  onClosed(listener: (error: VineyardError) => void): () => void {
+    if (this.#failure !== undefined) listener(this.#failure)
+    else this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
+  }
+
+  /** Keeps the process alive until the returned function is called: something waits that is not a request. */
+  hold(): () => void {
+    this.#holds += 1
+    this.#updateRef()
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      this.#holds -= 1
+      this.#updateRef()
+    }
+  }
+
+  /** Counts leases whose return goes through this connection. */
+  addLeases(count: number): void {
+    this.#leases += count
+  }
+
+  /**
+   * Sends what gives `count` leases back, and lets a closed connection go when none is left. A real vineyardd answers
+   * (`replyType`), the store's one-way message has no answer.
+   */
+  returnLeases(count: number, body: RequestBody, replyType?: string): void {
+    this.#leases -= count
+    if (this.#failure !== undefined) return
+    if (replyType !== undefined && !this.#closing) {
+      // Nobody waits for it, and a lease that was deleted by somebody else is as good as returned.
+      this.request(body, replyType).catch(() => {})
+      return
+    }
+    this.notify(body)
+    if (this.#closing && this.#leases === 0) this.#finish(closedError(), 'flush')
+  }
+
+  /**
+   * Ends every waiting request with ERR_VINEYARD_CLOSED. While leases are held the socket stays open without keeping the
+   * process alive, because closing it would let the store recycle memory that is being looked at. Idempotent.
+   */
+  close(): void {
+    if (this.closed) return
+    this.#closing = true
+    this.#rejectAll(closedError())
+    if (this.#leases === 0) this.#finish(closedError())
+    else this.#updateRef()
+  }
+
+  async #register(settings: ConnectionSettings): Promise<void> {
+    const reply = await this.request(
+      {
+        type: 'register_request',
+        version: '0.24.2',
+        store_type: 1,
+        session_id: 0,
+        username: settings.username,
+        password: settings.password,
+        [extensionField]: settings.extensions ? extensionVersion : undefined
+      },
+      'register_reply'
+    )
+    if (reply['store_match'] === false) {
+      throw new VineyardError('ERR_VINEYARD_CONNECT', 'the server is of another kind (store_match is false)')
+    }
+    const extension = reply[extensionField]
+    this.#info = {
+      instanceId: reply['instance_id'] as number | bigint,
+      version: String(reply['version']),
+      ipcSocket: String(reply['ipc_socket']),
+      rpcEndpoint: String(reply['rpc_endpoint']),
+      extension: typeof extension === 'number' ? extension : 0
+    }
+  }
+
+  #onMessages(messages: ChannelMessage[]): void {
+    for (const message of messages) {
+      if (this.closed) {
+        // A connection that only lingers for its leases has nobody who waits for a reply.
+        if (typeof message === 'number') closeSync(message)
+        continue
+      }
+      try {
+        if (typeof message === 'number') this.#onDescriptor(message)
+        else if (message === null) throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a reply is not valid UTF-8')
+        else this.#onFrame(message)
+      } catch (error) {
+        // The stream of replies has lost its order: nothing that follows can be trusted.
+        this.#finish(
+          error instanceof VineyardError
+            ? error
+            : new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply cannot be read: ${(error as Error).message}`, {
+                cause: error
+              })
+        )
+      }
+    }
+  }
+
+  #onFrame(text: string): void {
+    const reply = JSON.parse(text) as JsonObject
+    if (typeof reply !== 'object' || reply === null) throw new Error('not an object')
+    if (text.includes('\\u0000n')) unmarkAll(reply)
+    if ('event' in reply) {
+      for (const listener of this.#eventListeners) listener(reply as unknown as StoreEvent)
+      return
+    }
+    if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')
+    if (this.#pending.length === 0) throw new Error(`nobody asked for ${String(reply['type'])}`)
+    const fds = announcedDescriptors(reply)
+    if (fds.length > 0) this.#awaitingFds = { reply, fds }
+    else this.#settle(reply)
+  }
+
+  #onDescriptor(fd: number): void {
+    const awaiting = this.#awaitingFds
+    const storeFd = awaiting?.fds.shift()
+    if (awaiting === undefined || storeFd === undefined) {
+      closeSync(fd)
+      throw new Error('a descriptor came that no reply announced')
+    }
+    this.descriptors.add(storeFd, fd)
+    if (awaiting.fds.length > 0) return
+    this.#awaitingFds = undefined
+    this.#settle(awaiting.reply)
+  }
+
+  #settle(reply: JsonObject): void {
+    const pending = this.#pending.shift() as Pending
+    this.#headChanged()
+    this.#updateRef()
+    // The code comes first: a request that carried one is answered as that error, and a success never has one.
+    if ('code' in reply) {
+      pending.reject(VineyardError.fromStatus(Number(reply['code']), String(reply['message'] ?? '')))
+    } else if (reply['type'] === pending.replyType) {
+      pending.resolve(reply)
+    } else {
+      const error = new VineyardError(
+        'ERR_VINEYARD_PROTOCOL',
+        `expected ${pending.replyType}, the server answered ${String(reply['type'])}`
+      )
+      pending.reject(error)
+      throw error
+    }
+  }
+
+  #onClose(error: NativeError | null): void {
+    this.#finish(
+      new VineyardError(
+        'ERR_VINEYARD_CONNECTION_LOST',
+        error === null ? 'the server closed the connection' : `the connection broke: ${error.message}`,
+        error === null ? {} : { cause: error }
+      )
+    )
+  }
+
+  #finish(error: VineyardError, queued: 'flush' | 'discard' = 'discard'): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    clearTimeout(this.#timer)
+    if (queued === 'flush') this.#channel.end()
+    else this.#channel.close()
+    this.descriptors.close()
+    this.#rejectAll(error)
+    for (const listener of this.#closeListeners) listener(error)
+    this.#closeListeners.clear()
+    this.#eventListeners.clear()
+  }
+
+  #rejectAll(error: VineyardError): void {
+    for (const pending of this.#pending.splice(0)) pending.reject(error)
+  }
+
+  #updateRef(): void {
+    if (this.#failure !== undefined) return
+    if (!this.#closing && this.#pending.length + this.#holds > 0) this.#channel.ref()
+    else this.#channel.unref()
+  }
+
+  /** Only the oldest request is timed, from when it became the oldest: the server answers one after the other. */
+  #headChanged(): void {
+    if (this.#timeout === 0) return
+    this.#headSince = performance.now()
+    if (this.#timer === undefined && this.#pending.length > 0) this.#armTimer(this.#timeout)
+  }
+
+  #armTimer(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      const head = this.#pending[0]
+      if (head === undefined || this.#failure !== undefined) return
+      const left = head.waits ? this.#timeout : this.#headSince + this.#timeout - performance.now()
+      if (left > 0) this.#armTimer(left)
+      else {
+        this.#finish(
+          new VineyardError('ERR_VINEYARD_TIMEOUT', `no ${head.replyType} within ${this.#timeout} ms`)
+        )
+      }
+    }, ms)
+    this.#timer.unref()
+  }
+}
+
+function closedError(): VineyardError {
+  return new VineyardError('ERR_VINEYARD_CLOSED', 'the connection was closed by this process')
+}
+
+/** The server's numbers of the descriptors that follow a reply (messages.md §3). */
+function announcedDescriptors(reply: JsonObject): number[] {
+  const { fds, fd } = reply
+  if (Array.isArray(fds)) return fds.filter(one => typeof one === 'number' && one >= 0) as number[]
+  return typeof fd === 'number' && fd >= 0 ? [fd] : []
+}
+
+async function connectChannel(settings: ConnectionSettings, signal?: AbortSignal): Promise<Channel> {
+  const started = performance.now()
+  for (;;) {
+    try {
+      return native.connect(settings.socket, maxReply)
+    } catch (error) {
+      const { code, message } = error as NativeError
+      if (code !== 'EAGAIN') {
+        throw new VineyardError('ERR_VINEYARD_CONNECT', `cannot connect to ${settings.socket}: ${message}`, {
+          cause: error
+        })
+      }
+      if (settings.timeout > 0 && performance.now() - started > settings.timeout) {
+        throw new VineyardError('ERR_VINEYARD_TIMEOUT', `${settings.socket} accepted nobody within ${settings.timeout} ms`)
+      }
+    }
+    try {
+      await delay(backlogRetryMs, undefined, signal === undefined ? {} : { signal })
+    } catch {
+      throw new AbortError(signal?.reason)
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import { Status, VineyardError } from '../errors.js'
+import type { LeaseBudget } from '../memory/budget.js'
+import { Lease } from '../memory/lease.js'
+import { processIdentity } from '../memory/process-identity.js'
+import type { Metadata, ReadContext } from '../objects/model.js'
+import { blobIdsOf, read } from '../objects/registry.js'
+import { isBlobId, type ObjectId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+import { copyBlobs, locateBlobs, totalBytes, viewBlobs } from './blob-access.js'
+import type { Connection } from './connection.js'
+import type { LeaseReturns } from './lease-returns.js'
+import { ObjectReadContext } from './read-context.js'
+import { deleteData, getData, instanceStatus, shallowCopy } from './requests.js'
+
+/** Typename of the object that keeps a chunk's blobs alive on a vineyardd while this process looks at them. */
+export const leaseTypename = 'vineyard::NodeLease'
+
+/** `lease`: in shared memory. `copy`: in memory of this process. `auto`: leased while the budget admits it. */
+export type ReadMode = 'lease' | 'copy' | 'auto'
+
+/** Makes a value of metadata and blobs; by its typename unless the caller knows better. */
+export type Decode<T> = (meta: Metadata, context: ReadContext) => T
+
+export interface ReadObject<T = unknown> {
+  value: T
+  /** Bytes of its blobs. */
+  bytes: number
+  /** Whether the value looks at shared memory; otherwise it was copied. */
+  leased: boolean
+}
+
+/** Turns ids into values over one connection. */
+export class ObjectReader {
+  readonly #connection: Connection
+  /** Where leases go back: this connection on the store, which counts them by connection; any other on a vineyardd. */
+  readonly #returns: LeaseReturns
+  readonly #budget: LeaseBudget
+  #statusEvery = 0
+  #bytesSinceStatus = 0
+
+  constructor(connection: Connection, returns: LeaseReturns, budget: LeaseBudget) {
+    this.#connection = connection
+    this.#returns = returns
+    this.#budget = budget
+  }
+
+  /** Metadata of one object. Rejects with ERR_VINEYARD_NOT_FOUND. */
+  async metadata(id: ObjectId, options: { syncRemote?: boolean } = {}): Promise<Metadata> {
+    const [meta] = await getData(this.#connection, [id], options)
+    if (meta !== undefined) return meta
+    throw new VineyardError('ERR_VINEYARD_NOT_FOUND', `object ${id} does not exist`, {
+      status: Status.ObjectNotExists
+    })
+  }
+
+  /** The value of an object, by its typename; `known` is its metadata where the caller has it. */
+  read(id: ObjectId, mode: ReadMode, known?: Metadata): Promise<ReadObject> {
+    return this.readAs(id, mode, read, known)
+  }
+
+  /** What `decode` makes of an object. */
+  async readAs<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>, known?: Metadata): Promise<ReadObject<T>> {
+    if (this.#connection.extended) return this.#readOnStore(known ?? (await this.metadata(id)), mode, decode)
+    await this.#refreshReport(mode)
+    // A blob cannot be copied shallowly, so nothing can keep it: only its bytes can.
+    if (mode === 'copy' || isBlobId(id)) return this.#readCopy(known ?? (await this.metadata(id)), decode)
+    return this.#readOnVineyardd(id, mode, decode)
+  }
+
+  async #readCopy<T>(meta: Metadata, decode: Decode<T>): Promise<ReadObject<T>> {
+    const payloads = await locateBlobs(this.#connection, blobIdsOf(meta))
+    return this.#value(meta, payloads, decode)
+  }
+
+  async #readOnStore<T>(meta: Metadata, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
+    const ids = blobIdsOf(meta)
+    const payloads = await locateBlobs(this.#connection, ids)
+    if (ids.length === 0) return this.#value(meta, payloads, decode)
+    this.#returns.take()
+    const giveBack = (): void => this.#returns.giveBack(ids)
+    if (this.#copies(payloads, mode)) {
+      try {
+        return this.#value(meta, payloads, decode)
+      } finally {
+        giveBack()
+      }
+    }
+    return this.#value(meta, payloads, decode, giveBack)
+  }
+
+  /** Leases by a shallow copy, which must exist before anything else happens to the object. */
+  async #readOnVineyardd<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
+    const [copy, meta] = await Promise.allSettled([
+      shallowCopy(this.#connection, id, { typename: leaseTypename, owner: processIdentity() }),
+      this.metadata(id)
+    ])
+    if (copy.status === 'rejected' || meta.status === 'rejected') {
+      if (copy.status === 'fulfilled') await this.#deleteLease(copy.value)
+      throw (meta as PromiseRejectedResult).reason ?? (copy as PromiseRejectedResult).reason
+    }
+    let payloads: Payload[]
+    let value: ReadObject<T>
+    try {
+      payloads = await locateBlobs(this.#connection, blobIdsOf(meta.value))
+      if (payloads.length === 0 || this.#copies(payloads, mode)) {
+        value = this.#value(meta.value, payloads, decode)
+      } else {
+        this.#returns.take()
+        return this.#value(meta.value, payloads, decode, () => this.#returns.giveBack([copy.value]))
+      }
+    } catch (error) {
+      await this.#deleteLease(copy.value)
+      throw error
+    }
+    this.#returns.take()
+    this.#returns.giveBack([copy.value])
+    return value
+  }
+
+  async #deleteLease(id: ObjectId): Promise<void> {
+    await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
+  }
+
+  #copies(payloads: readonly Payload[], mode: ReadMode): boolean {
+    return mode === 'copy' || (mode === 'auto' && !this.#budget.admits(totalBytes(payloads)))
+  }
+
+  /** The value over leased memory when `giveBack` is there to return it, over copies otherwise. */
+  #value<T>(
+    meta: Metadata,
+    payloads: readonly Payload[],
+    decode: Decode<T>,
+    giveBack?: () => void
+  ): ReadObject<T> {
+    const bytes = totalBytes(payloads)
+    const { instanceId } = this.#connection.info
+    this.#bytesSinceStatus += bytes
+    // Nothing to look at in shared memory means nothing to keep.
+    if (giveBack === undefined || bytes === 0) {
+      giveBack?.()
+      const context = new ObjectReadContext(copyBlobs(this.#connection, payloads), undefined, instanceId)
+      return { value: decode(meta, context), bytes, leased: false }
+    }
+    const budget = this.#budget
+    let returned = false
+    const giveBackOnce = (): void => {
+      if (returned) return
+      returned = true
+      budget.remove(bytes)
+      giveBack()
+    }
+    budget.add(bytes)
+    try {
+      const { bytes: blobs, views } = viewBlobs(this.#connection, payloads)
+      const lease = new Lease(views, giveBackOnce)
+      const context = new ObjectReadContext(blobs, lease, instanceId)
+      try {
+        return { value: decode(meta, context), bytes, leased: true }
+      } catch (error) {
+        lease.end()
+        throw error
+      }
+    } catch (error) {
+      giveBackOnce()
+      throw error
+    }
+  }
+
+  /** A vineyardd tells how full it is only when asked; asking once for every 1/32 of its size is enough. */
+  async #refreshReport(mode: ReadMode): Promise<void> {
+    if (mode !== 'auto' || this.#bytesSinceStatus < this.#statusEvery) return
+    this.#bytesSinceStatus = 0
+    const { memoryUsage: usage, memoryLimit: limit } = await instanceStatus(this.#connection)
+    this.#statusEvery = limit / 32
+    this.#budget.observe({ usage, limit, readers: 0 })
+  }
+}

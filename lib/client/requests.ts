@@ -1,0 +1,267 @@
+/**
+ * One function for each request: what goes out, what the reply means. Fields, types and errors are those of
+ * messages.md; integers that may exceed 2^53 are bigint on the way out and ObjectIds on the way in.
+ */
+import { VineyardError } from '../errors.js'
+import { objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
+import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
+import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
+import type { Metadata } from '../objects/model.js'
+import type { Connection } from './connection.js'
+
+const wire = objectIdToBigInt
+
+function arrayOf(reply: JsonObject, key: string): JsonValue[] {
+  const value = reply[key]
+  if (Array.isArray(value)) return value
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${String(reply['type'])} has no ${key}`)
+}
+
+// ---- blobs
+
+export async function createBuffer(connection: Connection, size: number): Promise<Payload> {
+  const reply = await connection.request({ type: 'create_buffer_request', size }, 'create_buffer_reply')
+  return decodePayload(reply['created'])
+}
+
+/**
+ * Never sent to a vineyardd: 0.24.2 leaks what it had when it runs out of memory half-way. The options are the store's
+ * extension: `wait` for memory, and `scoped`, blobs that go with the connection unless something refers to them.
+ */
+export async function createBuffers(
+  connection: Connection,
+  sizes: readonly number[],
+  options: { wait: boolean; scoped: boolean }
+): Promise<Payload[]> {
+  const reply = await connection.request(
+    {
+      type: 'create_buffers_request',
+      num: sizes.length,
+      sizes,
+      scoped: options.scoped,
+      wait: options.wait
+    },
+    'create_buffers_reply',
+    { waits: options.wait }
+  )
+  return arrayOf(reply, 'payloads').map(decodePayload)
+}
+
+export async function sealBuffer(connection: Connection, id: ObjectId): Promise<void> {
+  await connection.request({ type: 'seal_request', object_id: wire(id) }, 'seal_reply')
+}
+
+export async function dropBuffer(connection: Connection, id: ObjectId): Promise<void> {
+  await connection.request({ type: 'drop_buffer_request', id: wire(id) }, 'drop_buffer_reply')
+}
+
+/** Unknown ids are left out of the answer. On a connection with the extension each named blob is leased once. */
+export async function getBuffers(connection: Connection, ids: readonly ObjectId[]): Promise<Payload[]> {
+  const reply = await connection.request(
+    { type: 'get_buffers_request', ids: ids.map(wire), unsafe: false },
+    'get_buffers_reply'
+  )
+  return arrayOf(reply, 'payloads').map(decodePayload)
+}
+
+// ---- metadata
+
+export async function createData(connection: Connection, contents: readonly Stringifiable[]): Promise<ObjectId[]> {
+  const reply = await connection.request(
+    { type: 'create_datas_request', num: contents.length, contents },
+    'create_datas_reply'
+  )
+  return arrayOf(reply, 'ids').map(replyId)
+}
+
+/** The metadata of the objects that exist, in the order of the reply; missing ones are left out. */
+export async function getData(
+  connection: Connection,
+  ids: readonly ObjectId[],
+  options: { syncRemote?: boolean } = {}
+): Promise<Metadata[]> {
+  const reply = await connection.request(
+    { type: 'get_data_request', id: ids.map(wire), sync_remote: options.syncRemote ?? false, wait: false },
+    'get_data_reply'
+  )
+  return contentOf(reply)
+}
+
+function contentOf(reply: JsonObject): Metadata[] {
+  const content = reply['content']
+  if (content === null || content === undefined) return []
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'get_data_reply has no content')
+  }
+  return Object.values(content) as Metadata[]
+}
+
+export async function listData(
+  connection: Connection,
+  pattern: string,
+  regex: boolean,
+  limit: number
+): Promise<Metadata[]> {
+  // The limit is unsigned on the wire: -1 stands for all.
+  const reply = await connection.request({ type: 'list_data_request', pattern, regex, limit }, 'get_data_reply')
+  return contentOf(reply)
+}
+
+export async function deleteData(
+  connection: Connection,
+  ids: readonly ObjectId[],
+  options: { force: boolean; deep: boolean }
+): Promise<void> {
+  await connection.request(
+    { type: 'del_data_request', id: ids.map(wire), ...options, memory_trim: false, fastpath: false },
+    'del_data_reply'
+  )
+}
+
+export async function exists(connection: Connection, id: ObjectId): Promise<boolean> {
+  const reply = await connection.request({ type: 'exists_request', id: wire(id) }, 'exists_reply')
+  return reply['exists'] === true
+}
+
+export async function persist(connection: Connection, id: ObjectId): Promise<void> {
+  await connection.request({ type: 'persist_request', id: wire(id) }, 'persist_reply')
+}
+
+/** The copy has the same members; `extra` values must be primitives. */
+export async function shallowCopy(
+  connection: Connection,
+  id: ObjectId,
+  extra: Record<string, string | number | boolean>
+): Promise<ObjectId> {
+  const reply = await connection.request(
+    { type: 'shallow_copy_request', id: wire(id), extra },
+    'shallow_copy_reply'
+  )
+  return replyId(reply['target_id'])
+}
+
+export async function migrate(connection: Connection, id: ObjectId): Promise<ObjectId> {
+  const reply = await connection.request(
+    { type: 'migrate_object_request', object_id: wire(id) },
+    'migrate_object_reply'
+  )
+  return replyId(reply['object_id'])
+}
+
+// ---- names
+
+export async function putName(connection: Connection, id: ObjectId, name: string): Promise<void> {
+  await connection.request({ type: 'put_name_request', object_id: wire(id), name }, 'put_name_reply')
+}
+
+export async function getName(connection: Connection, name: string, wait: boolean): Promise<ObjectId> {
+  const reply = await connection.request({ type: 'get_name_request', name, wait }, 'get_name_reply', { waits: wait })
+  return replyId(reply['object_id'])
+}
+
+export async function dropName(connection: Connection, name: string): Promise<void> {
+  await connection.request({ type: 'drop_name_request', name }, 'drop_name_reply')
+}
+
+export async function listNames(
+  connection: Connection,
+  pattern: string,
+  regex: boolean,
+  limit: number
+): Promise<Record<string, ObjectId>> {
+  const reply = await connection.request(
+    { type: 'list_name_request', pattern, regex, limit },
+    'list_name_reply'
+  )
+  const names = reply['names'] as JsonObject | null | undefined
+  return Object.fromEntries(Object.entries(names ?? {}).map(([name, id]) => [name, replyId(id)]))
+}
+
+// ---- streams
+
+export const readMode = 1
+export const writeMode = 2
+
+export async function createStream(connection: Connection, id: ObjectId): Promise<void> {
+  await connection.request({ type: 'create_stream_request', object_id: wire(id) }, 'create_stream_reply')
+}
+
+export async function openStream(connection: Connection, id: ObjectId, mode: number): Promise<void> {
+  await connection.request({ type: 'open_stream_request', object_id: wire(id), mode }, 'open_stream_reply')
+}
+
+/** `bytes` is for the store's window; a vineyardd ignores it. */
+export async function pushChunk(
+  connection: Connection,
+  stream: ObjectId,
+  chunk: ObjectId,
+  bytes: number
+): Promise<void> {
+  await connection.request(
+    { type: 'push_next_stream_chunk_request', id: wire(stream), chunk: wire(chunk), bytes },
+    'push_next_stream_chunk_reply'
+  )
+}
+
+export interface PulledChunk {
+  id: ObjectId
+  /** Only the store tells these. */
+  memory: { usage: number; limit: number; readers: number } | undefined
+}
+
+/** Waits for the next chunk, and gives up the one pulled before. */
+export async function pullChunk(connection: Connection, stream: ObjectId): Promise<PulledChunk> {
+  const reply = await connection.request(
+    { type: 'pull_next_stream_chunk_request', id: wire(stream) },
+    'pull_next_stream_chunk_reply',
+    { waits: true }
+  )
+  const { memory_usage: usage, memory_limit: limit, readers } = reply
+  const memory =
+    typeof usage === 'number' && typeof limit === 'number' ? { usage, limit, readers: Number(readers) } : undefined
+  return { id: replyId(reply['chunk']), memory }
+}
+
+export async function stopStream(connection: Connection, id: ObjectId, failed: boolean): Promise<void> {
+  await connection.request({ type: 'stop_stream_request', id: wire(id), failed }, 'stop_stream_reply')
+}
+
+export async function dropStream(connection: Connection, id: ObjectId): Promise<void> {
+  await connection.request({ type: 'drop_stream_request', id: wire(id) }, 'drop_stream_reply')
+}
+
+// ---- status
+
+/** What a server says of its memory and connections. */
+export interface Status {
+  instanceId: number | bigint
+  deployment: string
+  /** Bytes of live blobs, as they were asked for. */
+  memoryUsage: number
+  /** Bytes of the whole pool. */
+  memoryLimit: number
+  ipcConnections: number
+  rpcConnections: number
+  /** Requests that wait for something: a chunk, a name, memory. */
+  deferredRequests: number
+}
+
+export async function instanceStatus(connection: Connection): Promise<Status> {
+  const reply = await connection.request({ type: 'instance_status_request' }, 'instance_status_reply')
+  const meta = reply['meta'] as JsonObject
+  return {
+    instanceId: meta['instance_id'] as number | bigint,
+    deployment: String(meta['deployment']),
+    memoryUsage: Number(meta['memory_usage']),
+    memoryLimit: Number(meta['memory_limit']),
+    ipcConnections: Number(meta['ipc_connections']),
+    rpcConnections: Number(meta['rpc_connections']),
+    deferredRequests: Number(meta['deferred_requests'])
+  }
+}
+
+export async function clusterMeta(connection: Connection): Promise<JsonObject> {
+  const reply = await connection.request({ type: 'cluster_meta' }, 'cluster_meta')
+  return reply['meta'] as JsonObject
+}
+

@@ -1,0 +1,66 @@
+import { VineyardError } from '../errors.js'
+import { argumentError, checkOptions } from '../options.js'
+
+/** How connections of one client are made; forks, readers and writers use the same. */
+export interface ConnectionSettings {
+  /** Path of the server's Unix socket. */
+  readonly socket: string
+  readonly username: string | undefined
+  readonly password: string | undefined
+  /** Milliseconds within which a request that nobody else can delay must be answered; 0 for no limit. */
+  readonly timeout: number
+  /** Whether to offer the extension of this package's store. Off only to test the standard path on the store. */
+  readonly extensions: boolean
+}
+
+export interface ConnectOptions {
+  username?: string | undefined
+  password?: string | undefined
+  /** Ends the attempt to connect. */
+  signal?: AbortSignal | undefined
+  /**
+   * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 for
+   * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT.
+   */
+  timeout?: number | undefined
+  /** @internal */
+  extensions?: boolean | undefined
+}
+
+const defaultTimeout = 60_000
+/** Where vineyardd listens unless told otherwise, as the Python client looks for it. */
+const defaultSocket = '/var/run/vineyard.sock'
+
+/** No address: $VINEYARD_IPC_SOCKET, then $VINEYARD_RPC_ENDPOINT, then /var/run/vineyard.sock. */
+function resolveAddress(address: string | undefined): string {
+  if (address !== undefined) return address
+  const { VINEYARD_IPC_SOCKET: ipc, VINEYARD_RPC_ENDPOINT: rpc } = process.env
+  if (ipc !== undefined && ipc !== '') return ipc
+  if (rpc !== undefined && rpc !== '') return rpc.includes('://') ? rpc : `tcp://${rpc}`
+  return defaultSocket
+}
+
+export function connectionSettings(address: unknown, options: ConnectOptions = {}): ConnectionSettings {
+  checkOptions(options, ['username', 'password', 'signal', 'timeout', 'extensions'])
+  if (address !== undefined && (typeof address !== 'string' || address === '')) {
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "address" argument must be a path or tcp://host:port')
+  }
+  const { timeout = defaultTimeout } = options
+  if (typeof timeout !== 'number' || !(timeout >= 0)) {
+    throw argumentError('ERR_OUT_OF_RANGE', `The "timeout" option must be a number of milliseconds. Received ${String(timeout)}`)
+  }
+  const socket = resolveAddress(address)
+  if (/^[a-z]+:\/\//.test(socket)) {
+    throw new VineyardError(
+      'ERR_VINEYARD_UNSUPPORTED',
+      `${socket}: only Unix sockets are supported by this version, the RPC endpoint is not`
+    )
+  }
+  return {
+    socket,
+    username: options.username,
+    password: options.password,
+    timeout,
+    extensions: options.extensions ?? true
+  }
+}

@@ -1,0 +1,125 @@
+import { closeSync, fstatSync } from 'node:fs'
+import { VineyardError } from '../errors.js'
+import { native, type Mapping } from '../native.js'
+
+/**
+ * Up to this size a region keeps one ArrayBuffer over all of it for copies in and out: making and detaching a view costs
+ * about 2 µs, more than copying a small blob. Larger ones (Node 20 ends at 4 GiB) get a view for each copy.
+ */
+const wholeViewLimit = 2 ** 30
+
+const regions = new Map<string, Region>()
+
+/**
+ * One memory file of a server, mapped once in this thread however many connections have received its descriptor.
+ * Readers map it read-only, so that a stray write ends the process and never changes what others read.
+ */
+export class Region {
+  readonly #key: string
+  readonly #fd: number
+  readonly #length: number
+  #users = 0
+  #readable: Mapping | undefined
+  #writable: Mapping | undefined
+  #wholeReadable: Uint8Array | undefined
+  #wholeWritable: Uint8Array | undefined
+
+  private constructor(key: string, fd: number, length: number) {
+    this.#key = key
+    this.#fd = fd
+    this.#length = length
+  }
+
+  /** The region of a received descriptor, which this call takes over. Each acquire needs one `drop`. */
+  static acquire(fd: number): Region {
+    let stat
+    try {
+      stat = fstatSync(fd, { bigint: true })
+    } catch (error) {
+      throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a received descriptor is not open', { cause: error })
+    }
+    const key = `${stat.dev}:${stat.ino}`
+    let region = regions.get(key)
+    if (region === undefined) {
+      region = new Region(key, fd, Number(stat.size))
+      regions.set(key, region)
+    } else {
+      closeSync(fd)
+    }
+    region.#users += 1
+    return region
+  }
+
+  /** Unmapped when the last user has dropped it and the last view is gone. */
+  drop(): void {
+    this.#users -= 1
+    if (this.#users > 0) return
+    regions.delete(this.#key)
+    for (const whole of [this.#wholeReadable, this.#wholeWritable]) {
+      if (whole !== undefined) native.detach(whole.buffer as ArrayBuffer)
+    }
+    this.#readable?.close()
+    this.#writable?.close()
+    closeSync(this.#fd)
+  }
+
+  /** A read-only external view, for a lease. Never write to it: that is a SIGSEGV. */
+  view(offset: number, size: number): ArrayBuffer {
+    this.#check(offset, size)
+    return this.#readMapping().view(offset, size)
+  }
+
+  /** A writable external view, for a blob that this process created and has not sealed. */
+  writableView(offset: number, size: number): ArrayBuffer {
+    this.#check(offset, size)
+    return this.#writeMapping().view(offset, size)
+  }
+
+  /** Runs `use` on the bytes of a blob; they must not be kept. */
+  read<T>(offset: number, size: number, use: (bytes: Uint8Array) => T): T {
+    this.#check(offset, size)
+    if (this.#length <= wholeViewLimit) {
+      this.#wholeReadable ??= new Uint8Array(this.#readMapping().view(0, this.#length))
+      return use(this.#wholeReadable.subarray(offset, offset + size))
+    }
+    const view = this.#readMapping().view(offset, size)
+    try {
+      return use(new Uint8Array(view))
+    } finally {
+      native.detach(view)
+    }
+  }
+
+  /** Runs `fill` on the memory of a blob that this process created and has not sealed. */
+  write(offset: number, size: number, fill: (target: Uint8Array) => void): void {
+    this.#check(offset, size)
+    if (this.#length <= wholeViewLimit) {
+      this.#wholeWritable ??= new Uint8Array(this.#writeMapping().view(0, this.#length))
+      fill(this.#wholeWritable.subarray(offset, offset + size))
+      return
+    }
+    const view = this.#writeMapping().view(offset, size)
+    try {
+      fill(new Uint8Array(view))
+    } finally {
+      native.detach(view)
+    }
+  }
+
+  #readMapping(): Mapping {
+    return (this.#readable ??= native.map(this.#fd, this.#length, false))
+  }
+
+  #writeMapping(): Mapping {
+    return (this.#writable ??= native.map(this.#fd, this.#length, true))
+  }
+
+  #check(offset: number, size: number): void {
+    if (offset < 0 || size < 0 || offset + size > this.#length) {
+      throw new VineyardError(
+        'ERR_VINEYARD_PROTOCOL',
+        `the server placed a blob at ${offset}+${size} of a memory file of ${this.#length} bytes`
+      )
+    }
+  }
+}

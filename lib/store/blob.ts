@@ -1,0 +1,32 @@
+import { type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
+import type { Block } from './allocator.js'
+import type { Peer } from './peer.js'
+
+/** One blob: an immutable stretch of the pool once it has been sealed. */
+export class Blob {
+  /** The id as requests and replies write it. */
+  readonly decimal: string
+  sealed = false
+  /** No id leads here any more; the memory may still be held by leases or kept for a foreign reader. */
+  deleted = false
+  /** How many leases all connections together have. */
+  leases = 0
+  /** Kept for a reader that cannot say when it has finished; see KeptChunks. */
+  kept = false
+  /** The connection that made it, until it is sealed. */
+  creator: Peer | undefined
+  /** The connection whose end frees it, unless an object or a stream takes it over before. */
+  scope: Peer | undefined
+  /** Connections that hold a reference in upstream's sense. */
+  readonly holders = new Set<Peer>()
+  /** The last reference has been given back. A blob that nobody has referred to yet counts as used. */
+  cold = false
+
+  constructor(
+    readonly id: ObjectId,
+    public size: number,
+    readonly block: Block
+  ) {
+    this.decimal = objectIdToDecimal(id)
+  }
+}

@@ -1,0 +1,212 @@
+import { Status } from '../errors.js'
+import { invalidId, type ObjectId } from '../protocol/ids.js'
+import { Blob } from './blob.js'
+import type { IdGenerator } from './id-generator.js'
+import { KeptChunks } from './kept-chunks.js'
+import type { Peer } from './peer.js'
+import type { Pool } from './pool.js'
+import { RequestError } from './request-error.js'
+
+/** Share of the store that chunks of foreign readers may keep after they were left behind. */
+const keptShare = 1 / 8
+
+/**
+ * All blobs: creation, sealing, leases and deletion. A deleted blob has no id any more; its memory goes back to the pool
+ * when no lease holds it and no foreign reader may be looking at it.
+ */
+export class Blobs {
+  readonly #pool: Pool
+  readonly #ids: IdGenerator
+  readonly #byId = new Map<ObjectId, Blob>()
+  readonly #kept: KeptChunks
+  #usage = 0
+  #leasedBytes = 0
+
+  /** Called when memory has gone back to the pool. */
+  onFreed: () => void = () => {}
+  /** Called for a blob that has just come into being. */
+  onCreated: (id: ObjectId) => void = () => {}
+  /** Whether a reader can free memory by going on; then nothing that is kept is given up before its time. */
+  readersCanFree: () => boolean = () => false
+
+  constructor(pool: Pool, ids: IdGenerator) {
+    this.#pool = pool
+    this.#ids = ids
+    this.#kept = new KeptChunks(Math.floor(pool.size * keptShare), blob => this.#freeUnused(blob))
+  }
+
+  /** Sum of the sizes that were asked for, of all blobs whose memory is in use, deleted or not. */
+  get usage(): number {
+    return this.#usage
+  }
+
+  get limit(): number {
+    return this.#pool.size
+  }
+
+  /** Bytes in blobs that at least one connection has a lease on. */
+  get leasedBytes(): number {
+    return this.#leasedBytes
+  }
+
+  /** Bytes kept for foreign readers. */
+  get keptBytes(): number {
+    return this.#kept.bytes
+  }
+
+  get count(): number {
+    return this.#byId.size
+  }
+
+  /** Blobs in the order of their ids. */
+  all(): IterableIterator<Blob> {
+    return this.#byId.values()
+  }
+
+  find(id: ObjectId): Blob | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** As upstream says it: true for the placeholder of the whole pool, false for the empty blob. */
+  exists(id: ObjectId): boolean {
+    return this.#byId.has(id) || id === invalidId
+  }
+
+  /** A new unsealed blob of `size` (> 0) bytes, or undefined where there is no memory for it now. */
+  create(size: number, creator: Peer, scoped = false): Blob | undefined {
+    let block = this.#pool.allocate(size)
+    while (!block && this.#kept.size > 0 && !this.readersCanFree()) {
+      this.#kept.giveUpOldest()
+      block = this.#pool.allocate(size)
+    }
+    if (!block) return undefined
+    const blob = new Blob(this.#ids.blob(), size, block)
+    this.#byId.set(blob.id, blob)
+    this.#usage += size
+    blob.creator = creator
+    creator.unsealed.add(blob)
+    if (scoped) {
+      blob.scope = creator
+      creator.scoped.add(blob)
+    }
+    this.onCreated(blob.id)
+    return blob
+  }
+
+  /** Idempotent; any connection may do it. */
+  seal(blob: Blob): void {
+    blob.sealed = true
+    blob.creator?.unsealed.delete(blob)
+    blob.creator = undefined
+  }
+
+  /** Cuts an unsealed blob down. Throws 13 for a sealed one, 1 for a larger size. */
+  shrink(blob: Blob, size: number): void {
+    if (blob.sealed) throw new RequestError(Status.ObjectSealed, 'a sealed blob cannot be shrunk')
+    if (size > blob.size) {
+      throw RequestError.invalid(`a blob of ${blob.size} bytes cannot be shrunk to ${size} bytes`)
+    }
+    if (size === blob.size) return
+    this.#pool.shrink(blob.block, Math.max(size, 1))
+    this.#usage -= blob.size - size
+    // A deleted blob may be leased, but only a sealed one; this one is not, so no sum but the usage changes.
+    if (blob.leases > 0) this.#leasedBytes -= blob.size - size
+    blob.size = size
+    this.onFreed()
+  }
+
+  /** The end of the connection no longer frees this blob. */
+  unscope(blob: Blob): void {
+    blob.scope?.scoped.delete(blob)
+    blob.scope = undefined
+  }
+
+  /**
+   * Deletes a blob whoever uses it. The memory stays while it is leased, and is kept for `reader` if that is given: a
+   * foreign connection that may still look at it.
+   */
+  delete(blob: Blob, reader?: Peer): void {
+    if (blob.deleted) return
+    this.#byId.delete(blob.id)
+    blob.deleted = true
+    this.unscope(blob)
+    blob.creator?.unsealed.delete(blob)
+    blob.creator = undefined
+    for (const holder of blob.holders) holder.references.delete(blob.id)
+    blob.holders.clear()
+    if (reader) this.#kept.add(blob, reader)
+    else this.#freeUnused(blob)
+  }
+
+  /** One more lease of `peer` on a blob. */
+  lease(peer: Peer, blob: Blob): void {
+    const lease = peer.leases.get(blob.id)
+    if (lease) lease.count += 1
+    else peer.leases.set(blob.id, { blob, count: 1 })
+    if (blob.leases === 0) this.#leasedBytes += blob.size
+    blob.leases += 1
+  }
+
+  /** Gives one lease of `peer` back. Unknown ids are ignored. */
+  unlease(peer: Peer, id: ObjectId): void {
+    const lease = peer.leases.get(id)
+    if (!lease) return
+    lease.count -= 1
+    if (lease.count === 0) peer.leases.delete(id)
+    this.#unlease(lease.blob, 1)
+  }
+
+  /** Remembers that the connection uses a blob, which only `is_in_use` and `release` ask for. */
+  refer(peer: Peer, id: ObjectId): void {
+    peer.references.add(id)
+    const blob = this.#byId.get(id)
+    if (!blob) return
+    blob.holders.add(peer)
+    blob.cold = false
+  }
+
+  /** Forgets it. Throws 2 if the connection holds nothing, 12 if it does not hold this. */
+  unrefer(peer: Peer, id: ObjectId): void {
+    if (peer.references.size === 0)
+      throw new RequestError(Status.KeyError, 'the connection holds no references')
+    if (!peer.references.delete(id)) {
+      throw new RequestError(Status.ObjectNotExists, `the connection holds no reference to ${id}`)
+    }
+    this.#unrefer(peer, id)
+  }
+
+  /** Frees what ends with the connection: its leases, and blobs that nobody else can finish or has taken over. */
+  disconnect(peer: Peer): void {
+    for (const { blob, count } of peer.leases.values()) this.#unlease(blob, count)
+    peer.leases.clear()
+    this.#kept.release(peer)
+    for (const blob of [...peer.unsealed, ...peer.scoped]) this.delete(blob)
+    for (const id of peer.references) this.#unrefer(peer, id)
+    peer.references.clear()
+  }
+
+  /** Gives the pages of free memory back to the system; returns how many bytes. */
+  trim(): number {
+    return this.#pool.trim()
+  }
+
+  #unrefer(peer: Peer, id: ObjectId): void {
+    const blob = this.#byId.get(id)
+    if (!blob?.holders.delete(peer)) return
+    if (blob.holders.size === 0) blob.cold = true
+  }
+
+  #unlease(blob: Blob, count: number): void {
+    blob.leases -= count
+    if (blob.leases > 0) return
+    this.#leasedBytes -= blob.size
+    this.#freeUnused(blob)
+  }
+
+  #freeUnused(blob: Blob): void {
+    if (!blob.deleted || blob.leases > 0 || blob.kept) return
+    this.#pool.free(blob.block)
+    this.#usage -= blob.size
+    this.onFreed()
+  }
+}

@@ -1,0 +1,82 @@
+import { isBlobId, type ObjectId } from '../protocol/ids.js'
+import { Blobs } from './blobs.js'
+import type { DeletionOptions } from './deletion.js'
+import { IdGenerator } from './id-generator.js'
+import { MemoryQueue } from './memory-queue.js'
+import { Metadata } from './metadata.js'
+import { Names } from './names.js'
+import type { Peer } from './peer.js'
+import type { Pool } from './pool.js'
+import { Streams } from './streams.js'
+import { Waits } from './waits.js'
+
+/** The store without its connections: memory, metadata, names and streams, and what they do to each other. */
+export class Engine {
+  readonly poolFd: number
+  readonly blobs: Blobs
+  readonly metadata: Metadata
+  readonly names: Names
+  readonly streams: Streams
+  readonly memory = new MemoryQueue()
+  /** Requests that wait for objects and blobs, by id. */
+  readonly objectWaits = new Waits()
+  /** Requests that wait for names. */
+  readonly nameWaits = new Waits()
+
+  constructor(pool: Pool, poolFd: number) {
+    this.poolFd = poolFd
+    const ids = new IdGenerator()
+    this.blobs = new Blobs(pool, ids)
+    this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)
+    this.names = new Names(this.metadata)
+    this.streams = new Streams(this.blobs, this.metadata, this.memory, (id, reader) =>
+      this.deleteChunk(id, reader)
+    )
+    this.blobs.onFreed = () => this.memory.freed()
+    this.blobs.onCreated = id => this.objectWaits.arrived(id)
+    this.blobs.readersCanFree = () => this.streams.consumable
+    this.metadata.onCreated = record => {
+      for (const id of record.blobs) {
+        const blob = this.blobs.find(id)
+        if (blob?.scope) this.blobs.unscope(blob)
+      }
+      this.objectWaits.arrived(record.id)
+    }
+    this.names.onPut = name => this.nameWaits.arrived(name)
+  }
+
+  /** Deletes objects and blobs. Returns the ids of the blobs that are gone. */
+  delete(ids: readonly ObjectId[], options: DeletionOptions, reader?: Peer): ObjectId[] {
+    const blobIds = this.metadata.delete(ids, options)
+    for (const id of blobIds) this.deleteBlob(id, reader)
+    return blobIds
+  }
+
+  /** Deletes a blob whoever uses it. Returns false if there is none. */
+  deleteBlob(id: ObjectId, reader?: Peer): boolean {
+    const blob = this.blobs.find(id)
+    if (blob) this.blobs.delete(blob, reader)
+    return blob !== undefined
+  }
+
+  /** Deletes a chunk of a stream as a pull does: a blob at once, an object with its members and blobs. */
+  deleteChunk(id: ObjectId, reader?: Peer): void {
+    if (isBlobId(id)) this.deleteBlob(id, reader)
+    else this.delete([id], { force: false, deep: true }, reader)
+  }
+
+  /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */
+  clear(): void {
+    const ids: ObjectId[] = []
+    for (const record of this.metadata.all()) ids.push(record.id)
+    for (const blob of this.blobs.all()) ids.push(blob.id)
+    this.delete(ids, { force: true, deep: false })
+  }
+
+  /** A connection has ended. */
+  disconnect(peer: Peer): void {
+    peer.closed = true
+    this.streams.disconnect(peer)
+    this.blobs.disconnect(peer)
+  }
+}

@@ -1,0 +1,191 @@
+import { Status } from '../errors.js'
+import { emptyBlobId, invalidId, isBlobId, type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
+import { type DeletionGraph, type DeletionOptions, deleteObjects } from './deletion.js'
+import type { IdGenerator } from './id-generator.js'
+import { type Description, describeObject } from './metadata-rules.js'
+import { ObjectRecord } from './object-record.js'
+import { RequestError } from './request-error.js'
+import type { Request } from './request.js'
+import { byteOrder, valueText } from './value-text.js'
+
+/** What the maker of an object is told about it; decimal digits, except the id. */
+export interface CreatedObject {
+  record: ObjectRecord
+  signature: string
+}
+
+/** The metadata of all objects, and which object is a member of which. */
+export class Metadata implements DeletionGraph {
+  readonly #ids: IdGenerator
+  readonly #byId = new Map<string, ObjectRecord>()
+  readonly #blobOwners = new Map<ObjectId, Set<ObjectRecord>>()
+  readonly #blobSize: (id: ObjectId) => number
+  /** Called for an object that has just come into being. */
+  onCreated: (record: ObjectRecord) => void = () => {}
+
+  /** `blobSize` tells the size of a blob, 0 for one that does not exist. */
+  constructor(ids: IdGenerator, blobSize: (id: ObjectId) => number) {
+    this.#ids = ids
+    this.#blobSize = blobSize
+  }
+
+  get count(): number {
+    return this.#byId.size
+  }
+
+  /** Objects in the order of their ids, which is the order they were made in. */
+  all(): IterableIterator<ObjectRecord> {
+    return this.#byId.values()
+  }
+
+  find(id: string): ObjectRecord | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** The object, or an error with `status`. */
+  get(id: ObjectId, status: 12 | 27 = Status.MetaTreeSubtreeNotExists): ObjectRecord {
+    const record = this.#byId.get(id)
+    if (!record) throw new RequestError(status, `there is no object ${id}`)
+    return record
+  }
+
+  blobOwners(id: ObjectId): ReadonlySet<ObjectRecord> | undefined {
+    return this.#blobOwners.get(id)
+  }
+
+  /** Makes objects of metadata as it came in a request: all of them or, where one is wrong, none. */
+  create(contents: readonly unknown[]): CreatedObject[] {
+    const descriptions = contents.map(content => describeObject(content, id => this.#byId.get(id)))
+    return descriptions.map(description => this.#add(description))
+  }
+
+  /**
+   * Another object with the same members, signature and time. `extra` adds or replaces fields.
+   * Throws 7 for a blob or values that are not primitive, 27 for an unknown object.
+   */
+  shallowCopy(id: ObjectId, extra: unknown): ObjectRecord {
+    if (isBlobId(id)) throw new RequestError(Status.AssertionFailed, 'a blob cannot be shallow copied')
+    const source = this.get(id)
+    if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {
+      throw new RequestError(Status.AssertionFailed, "the field 'extra' must be a JSON object")
+    }
+    const target = this.#ids.object()
+    const fields = new Map(source.fields)
+    const added = extra as Request
+    let { transient, typename } = source
+    for (const key of Object.keys(added)) {
+      const value = added[key]
+      if (typeof value === 'object' && value !== null) {
+        throw new RequestError(Status.AssertionFailed, "the values of 'extra' must be primitive")
+      }
+      if (key === 'transient') {
+        if (typeof value !== 'boolean') {
+          throw new RequestError(Status.MetaTreeInvalid, "the field 'transient' must be a boolean")
+        }
+        transient = value
+      }
+      if (key === 'typename') {
+        if (typeof value !== 'string')
+          throw new RequestError(Status.MetaTreeInvalid, "'typename' must be a string")
+        typename = value
+      }
+      fields.set(key, valueText(value))
+    }
+    fields.set('id', JSON.stringify(target))
+    const { instance, isGlobal } = source
+    return this.#insert(target, fields, { typename, instance, isGlobal, transient }, source.blobs)
+  }
+
+  /** Whether the object has been persisted. Throws 27, or 7 where its metadata cannot say. */
+  isPersistent(id: ObjectId): boolean {
+    if (isBlobId(id)) return false
+    const { transient } = this.get(id)
+    if (transient === undefined) {
+      throw new RequestError(Status.AssertionFailed, "the field 'transient' is not a boolean")
+    }
+    return !transient
+  }
+
+  /** Marks an object and its members as persistent. Idempotent. Throws 7 for a blob, 27 for an unknown object. */
+  persist(id: ObjectId): void {
+    if (isBlobId(id)) throw new RequestError(Status.AssertionFailed, 'a blob cannot be persisted')
+    const pending = [this.get(id)]
+    for (let record = pending.pop(); record; record = pending.pop()) {
+      if (record.transient === undefined) {
+        throw new RequestError(Status.MetaTreeInvalid, "the field 'transient' is not a boolean")
+      }
+      if (!record.transient) continue
+      record.transient = false
+      record.setField('transient', 'false')
+      pending.push(...record.members)
+    }
+  }
+
+  /** Merges labels into those an object has. */
+  label(record: ObjectRecord, labels: ReadonlyMap<string, string>): void {
+    let old: unknown = {}
+    try {
+      old = JSON.parse(record.stringField('__labels') ?? '{}')
+    } catch {
+      throw new RequestError(Status.MetaTreeInvalid, 'the labels of the object are not JSON')
+    }
+    if (typeof old !== 'object' || old === null || Array.isArray(old)) {
+      throw new RequestError(Status.MetaTreeInvalid, 'the labels of the object are not a JSON object')
+    }
+    const merged = new Map<string, unknown>(Object.entries(old))
+    for (const [key, value] of labels) merged.set(key, value)
+    const parts = [...merged.keys()].sort(byteOrder)
+    const text = parts.map(key => `${JSON.stringify(key)}:${valueText(merged.get(key))}`).join(',')
+    record.setField('__labels', JSON.stringify(`{${text}}`))
+  }
+
+  /** Deletes objects, and answers which blobs have to be deleted with them. */
+  delete(ids: readonly ObjectId[], options: DeletionOptions): ObjectId[] {
+    const real = ids.filter(id => id !== emptyBlobId && id !== invalidId)
+    return deleteObjects(real, options, this)
+  }
+
+  remove(record: ObjectRecord): void {
+    record.deleted = true
+    this.#byId.delete(record.id)
+    for (const member of record.members) member.owners.delete(record)
+    for (const blob of record.blobs) {
+      const owners = this.#blobOwners.get(blob)
+      if (owners?.delete(record) && owners.size === 0) this.#blobOwners.delete(blob)
+    }
+  }
+
+  #add(description: Description): CreatedObject {
+    const { fields } = description
+    const signature = description.signature ?? objectIdToDecimal(this.#ids.object())
+    if (description.signature === undefined) fields.set('signature', signature)
+    const id = this.#ids.object()
+    fields.set('id', JSON.stringify(id))
+    fields.set('__timestamp', String(Date.now()))
+    return { record: this.#insert(id, fields, description, description.blobs), signature }
+  }
+
+  #insert(
+    id: ObjectId,
+    fields: ObjectRecord['fields'],
+    facts: Pick<ObjectRecord, 'typename' | 'instance' | 'isGlobal' | 'transient'>,
+    blobIds: Iterable<ObjectId>
+  ): ObjectRecord {
+    const blobs = new Map<ObjectId, number>()
+    for (const blob of blobIds) {
+      // The empty blob and the placeholder of the pool are never deleted: who refers to them does not matter.
+      if (blob !== emptyBlobId && blob !== invalidId) blobs.set(blob, this.#blobSize(blob))
+    }
+    const { typename, instance, isGlobal, transient } = facts
+    const record = new ObjectRecord(id, fields, typename, instance, isGlobal, transient, blobs)
+    this.#byId.set(id, record)
+    for (const member of record.members) member.owners.add(record)
+    for (const blob of record.blobs) {
+      const owners = this.#blobOwners.get(blob)
+      if (owners) owners.add(record)
+      else this.#blobOwners.set(blob, new Set([record]))
+    }
+    this.onCreated(record)
+    return record
+  }
+}

@@ -1,0 +1,108 @@
+import { type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
+import { byteOrder } from './value-text.js'
+
+/** A member that is an object: its metadata is nested in that of its owner. */
+export class Link {
+  constructor(readonly target: ObjectRecord) {}
+}
+
+/** What a field of an object is: JSON text (values, and members that are blobs), or a member object. */
+export type Field = string | Link
+
+/**
+ * The metadata of one object, kept as text: it is read more often than written. Members are composed in when it is read,
+ * because labels, names and persistence change them later.
+ */
+export class ObjectRecord {
+  readonly decimal: string
+  /** Objects that this one is a member of. */
+  readonly owners = new Set<ObjectRecord>()
+  /** Distinct member objects. */
+  readonly members: readonly ObjectRecord[]
+  /** Distinct member blobs. */
+  readonly blobs: readonly ObjectId[]
+  /** Levels of member objects below this one. */
+  readonly depth: number
+  /** Sum of the sizes of all blobs below, as they were when the object was made. */
+  readonly bytes: number
+  /** Length of the whole text, roughly; what it was when the object was made. */
+  readonly weight: number
+  deleted = false
+  #segments: Field[] | undefined
+
+  constructor(
+    readonly id: ObjectId,
+    readonly fields: Map<string, Field>,
+    readonly typename: string,
+    /** Decimal digits. */
+    readonly instance: string,
+    readonly isGlobal: boolean,
+    /** Undefined where its creator wrote something else than a boolean. */
+    public transient: boolean | undefined,
+    blobs: ReadonlyMap<ObjectId, number>
+  ) {
+    this.decimal = objectIdToDecimal(id)
+    const members = new Set<ObjectRecord>()
+    let weight = 0
+    let depth = 0
+    let bytes = 0
+    for (const [key, field] of fields) {
+      weight += key.length + 4
+      if (typeof field === 'string') {
+        weight += field.length
+      } else {
+        weight += field.target.weight
+        members.add(field.target)
+      }
+    }
+    for (const member of members) {
+      depth = Math.max(depth, member.depth + 1)
+      bytes += member.bytes
+    }
+    for (const size of blobs.values()) bytes += size
+    this.members = [...members]
+    this.blobs = [...blobs.keys()]
+    this.weight = weight
+    this.depth = depth
+    this.bytes = bytes
+  }
+
+  /** Sets a field, or removes it with undefined. Member objects cannot be changed. */
+  setField(key: string, text: string | undefined): void {
+    if (text === undefined) this.fields.delete(key)
+    else this.fields.set(key, text)
+    this.#segments = undefined
+  }
+
+  /** The value of a field that is a string, or undefined. */
+  stringField(key: string): string | undefined {
+    const text = this.fields.get(key)
+    return typeof text === 'string' && text.startsWith('"') ? (JSON.parse(text) as string) : undefined
+  }
+
+  /** The JSON text of the object with its members, keys in byte order. */
+  text(): string {
+    let result = ''
+    for (const segment of this.#cut()) result += typeof segment === 'string' ? segment : segment.target.text()
+    return result
+  }
+
+  /** The text in pieces: what is this object's own, and the member objects between. */
+  #cut(): Field[] {
+    if (this.#segments) return this.#segments
+    const segments: Field[] = []
+    let own = ''
+    for (const key of [...this.fields.keys()].sort(byteOrder)) {
+      const field = this.fields.get(key)!
+      own += `${own === '' && segments.length === 0 ? '{' : ','}${JSON.stringify(key)}:`
+      if (typeof field === 'string') {
+        own += field
+      } else {
+        segments.push(own, field)
+        own = ''
+      }
+    }
+    segments.push(`${own}}`)
+    return (this.#segments = segments)
+  }
+}

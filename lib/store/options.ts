@@ -1,0 +1,89 @@
+import { VineyardError } from '../errors.js'
+import { argumentError, checkOptions as checkNames } from '../options.js'
+import { pageSize } from './pool.js'
+import { parseSize } from './size.js'
+
+export interface StoreOptions {
+  /** Path of the Unix socket; without it one in a fresh directory that only this user can enter. */
+  socket?: string
+  /** Shared memory for blobs: bytes, or a text like '256Mi' (the default). Rounded up to whole pages. */
+  size?: number | string
+  /** An endpoint for other machines. Not offered yet: refused with ERR_VINEYARD_UNSUPPORTED. */
+  rpc?: { host?: string; port?: number }
+  /** With `password`: clients must register with both. */
+  username?: string
+  password?: string
+  /** How many connections there may be at a time; further ones are closed at once. Default 4096. */
+  maxConnections?: number
+  /** Longest request, in bytes. A longer one ends its connection. Default and upstream's limit: 256 MiB. */
+  maxFrame?: number
+}
+
+/** Options that have been checked. Only plain values: they travel to the worker. */
+export interface CheckedOptions {
+  socket: string | undefined
+  size: number
+  username: string
+  password: string
+  maxConnections: number
+  maxFrame: number
+}
+
+/** MESSAGE_HEADER_LIMIT of upstream. */
+const upstreamMaxFrame = 268_435_456
+/** The allocator counts in 64 bytes with 32 bits. */
+const maxSize = 2 ** 38 - 2 ** 20
+
+function outOfRange(name: string, rule: string, value: unknown): Error {
+  return argumentError('ERR_OUT_OF_RANGE', `The "${name}" option must be ${rule}. Received ${String(value)}`)
+}
+
+function checkString(value: unknown, name: string): string {
+  if (typeof value !== 'string')
+    throw argumentError('ERR_INVALID_ARG_TYPE', `The "${name}" option must be a string`)
+  return value
+}
+
+function checkCount(value: unknown, name: string, max: number): number {
+  if (typeof value !== 'number')
+    throw argumentError('ERR_INVALID_ARG_TYPE', `The "${name}" option must be a number`)
+  if (!Number.isInteger(value) || value < 1 || value > max) {
+    throw outOfRange(name, `a whole number from 1 to ${max}`, value)
+  }
+  return value
+}
+
+/**
+ * Checks the options of a store. Throws TypeError (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`), RangeError
+ * (`ERR_OUT_OF_RANGE`), or VineyardError ERR_VINEYARD_UNSUPPORTED for `rpc`.
+ */
+export function checkOptions(options: unknown): CheckedOptions {
+  checkNames(options, ['socket', 'size', 'rpc', 'username', 'password', 'maxConnections', 'maxFrame'])
+  const given = options as StoreOptions
+  if (given.rpc !== undefined) {
+    throw new VineyardError(
+      'ERR_VINEYARD_UNSUPPORTED',
+      'this store has no RPC endpoint: leave the "rpc" option out'
+    )
+  }
+  if ((given.username === undefined) !== (given.password === undefined)) {
+    throw argumentError(
+      'ERR_INVALID_ARG_VALUE',
+      'The "username" and "password" options must be given together'
+    )
+  }
+  const socket = given.socket === undefined ? undefined : checkString(given.socket, 'socket')
+  if (socket === '' || socket?.includes('\0')) {
+    throw argumentError('ERR_INVALID_ARG_VALUE', 'The "socket" option must be a path')
+  }
+  const size = Math.ceil(parseSize(given.size ?? '256Mi') / pageSize) * pageSize
+  if (size > maxSize) throw outOfRange('size', 'less than 256Gi', given.size)
+  return {
+    socket,
+    size,
+    username: given.username === undefined ? '' : checkString(given.username, 'username'),
+    password: given.password === undefined ? '' : checkString(given.password, 'password'),
+    maxConnections: checkCount(given.maxConnections ?? 4096, 'maxConnections', 1_000_000),
+    maxFrame: checkCount(given.maxFrame ?? upstreamMaxFrame, 'maxFrame', upstreamMaxFrame)
+  }
+}

@@ -1,0 +1,49 @@
+import type { StoreEvent } from '../protocol/extension.js'
+import type { ObjectId } from '../protocol/ids.js'
+import type { Blob } from './blob.js'
+import type { Stream } from './stream.js'
+
+/** What the store knows of one connection, without how it is connected. */
+export class Peer {
+  registered = false
+  /** Version of the extension that was agreed on, 0 where the other end is somebody else's client. */
+  extension = 0
+  closed = false
+  /** Blobs this connection holds memory of, with the count that it has to give back. */
+  readonly leases = new Map<ObjectId, { blob: Blob; count: number }>()
+  /** References in upstream's sense, which free nothing. Ids need not exist. */
+  readonly references = new Set<ObjectId>()
+  readonly unsealed = new Set<Blob>()
+  readonly scoped = new Set<Blob>()
+  /** Blobs whose memory is kept because this connection may still look at them. */
+  readonly kept = new Set<Blob>()
+  readonly writing = new Set<Stream>()
+  readonly reading = new Set<Stream>()
+
+  readonly #sentFds = new Set<number>()
+  #newFds: number[] = []
+
+  /**
+   * `carriesFds`: whether descriptors can be sent to it. `notify` sends an event; it is only called for connections that
+   * have agreed on the extension.
+   */
+  constructor(
+    readonly carriesFds: boolean,
+    readonly notify: (event: StoreEvent) => void
+  ) {}
+
+  /** For the `fd` field of a reply: `fd` if this connection has not got it yet, which is then sent after the reply, or -1. */
+  announceFd(fd: number): number {
+    if (!this.carriesFds || this.#sentFds.has(fd)) return -1
+    this.#sentFds.add(fd)
+    this.#newFds.push(fd)
+    return fd
+  }
+
+  /** The descriptors that must follow the reply that has just been sent. */
+  takeNewFds(): readonly number[] {
+    const fds = this.#newFds
+    if (fds.length > 0) this.#newFds = []
+    return fds
+  }
+}

@@ -1,0 +1,248 @@
+import { Status } from '../../errors.js'
+import { emptyBlobId, invalidId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
+import { Allocator } from '../allocator.js'
+import type { Blob } from '../blob.js'
+import type { Engine } from '../engine.js'
+import { RequestError } from '../request-error.js'
+import {
+  readArray,
+  readFlag,
+  readId,
+  readIds,
+  readSize,
+  readString,
+  type Request,
+  toSize
+} from '../request.js'
+import { Waiting } from '../waiting.js'
+import { type Handler, plainReply, type RequestContext, route } from './handler.js'
+import { emptyBlobDecimal, emptyPayload, payloadText, poolPayload } from './payload.js'
+
+function noMemory(bytes: number, engine: Engine): RequestError {
+  const { limit, usage } = engine.blobs
+  return new RequestError(
+    Status.NotEnoughMemory,
+    `there is no room for ${bytes} bytes: ${usage} of ${limit} bytes are in use`
+  )
+}
+
+function getBlob(engine: Engine, id: ObjectId): Blob {
+  const blob = engine.blobs.find(id)
+  if (!blob) throw new RequestError(Status.ObjectNotExists, `there is no blob ${id}`)
+  return blob
+}
+
+/** One blob made by `create`, as a reply of the given type. */
+function createOne(size: number, type: string, { engine, peer }: RequestContext): string {
+  const blob = size === 0 ? undefined : engine.blobs.create(size, peer)
+  if (size > 0 && !blob) throw noMemory(size, engine)
+  const fd = blob ? peer.announceFd(engine.poolFd) : -1
+  const payload = payloadText(blob, engine)
+  return `{"created":${payload},"fd":${fd},"id":${blob?.decimal ?? emptyBlobDecimal},"type":"${type}"}`
+}
+
+const createBuffer: Handler = (request, context) =>
+  createOne(readSize(request, 'size'), 'create_buffer_reply', context)
+
+/** Without a path a disk buffer is an unnamed temporary file: nobody can tell it from memory. */
+const createDiskBuffer: Handler = (request, context) => {
+  const size = readSize(request, 'size')
+  const path = readString(request, 'path')
+  if (size === 0 && path === '') throw RequestError.invalid("one of 'size' and 'path' must be given")
+  if (path !== '') throw new RequestError(Status.NotImplemented, 'this store has no blobs in files')
+  return createOne(size, 'create_disk_buffer_reply', context)
+}
+
+/** All blobs or none: undefined where there is no memory for all of them. */
+function createAll(sizes: readonly number[], scoped: boolean, context: RequestContext): Blob[] | undefined {
+  const { blobs } = context.engine
+  const made: Blob[] = []
+  for (const size of sizes) {
+    if (size === 0) continue
+    const blob = blobs.create(size, context.peer, scoped)
+    if (!blob) {
+      for (const other of made) blobs.delete(other)
+      return undefined
+    }
+    made.push(blob)
+  }
+  return made
+}
+
+function createdReply(
+  sizes: readonly number[],
+  made: readonly Blob[],
+  { engine, peer }: RequestContext
+): string {
+  let next = 0
+  const all = sizes.map(size => (size === 0 ? undefined : made[next++]))
+  const fd = made.length > 0 ? peer.announceFd(engine.poolFd) : -1
+  const payloads = all.map(blob => payloadText(blob, engine))
+  const ids = all.map(blob => blob?.decimal ?? emptyBlobDecimal)
+  const numbered = payloads.map((payload, index) => `"${index}":${payload},`).join('')
+  return (
+    `{${numbered}"fds":[${fd === -1 ? '' : fd}],"ids":[${ids.join(',')}],"num":${all.length},` +
+    `"payloads":[${payloads.join(',')}],"type":"create_buffers_reply"}`
+  )
+}
+
+const createBuffers: Handler = (request, context) => {
+  const { engine, peer } = context
+  const sizes = readArray(request, 'sizes').map(size => toSize(size, 'sizes'))
+  const extended = peer.extension > 0
+  const wait = extended && readFlag(request, 'wait')
+  const scoped = extended && readFlag(request, 'scoped')
+  const stream =
+    extended && request['stream'] !== undefined ? engine.streams.find(readId(request, 'stream')) : undefined
+  const footprint = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
+  if (footprint > engine.blobs.limit) throw noMemory(footprint, engine)
+  if (!wait) {
+    const made = createAll(sizes, scoped, context)
+    if (!made) throw noMemory(footprint, engine)
+    return createdReply(sizes, made, context)
+  }
+  const waiting = new Waiting()
+  const attempt = (): boolean => {
+    const made = createAll(sizes, scoped, context)
+    if (!made) return false
+    waiting.settle(() => createdReply(sizes, made, context))
+    return true
+  }
+  engine.memory.add({ peer, waiting, stream, attempt })
+  return waiting
+}
+
+const seal: Handler = (request, { engine, peer }) => {
+  const id = readId(request, 'object_id')
+  if (id !== emptyBlobId && id !== invalidId) engine.blobs.seal(getBlob(engine, id))
+  engine.blobs.refer(peer, id)
+  return plainReply('seal_reply')
+}
+
+/** Ids as `ids`, or as `num` and "0", "1"…: clients use both. */
+function readBlobIds(request: Request): ObjectId[] {
+  if (request['ids'] !== undefined) return readIds(request, 'ids')
+  const count = readSize(request, 'num')
+  if (count > Object.keys(request).length) throw RequestError.invalid("there are fewer ids than 'num' says")
+  return Array.from({ length: count }, (_, index) => readId(request, String(index)))
+}
+
+const getBuffers: Handler = (request, { engine, peer }) => {
+  const ids = readBlobIds(request)
+  const unsafe = readFlag(request, 'unsafe')
+  const payloads: string[] = []
+  const found: Blob[] = []
+  let mapped = false
+  for (const id of ids) {
+    const blob = engine.blobs.find(id)
+    if (blob) {
+      if (!blob.sealed && !unsafe)
+        throw new RequestError(Status.ObjectNotSealed, `the blob ${id} is not sealed`)
+      payloads.push(payloadText(blob, engine))
+      found.push(blob)
+      if (blob.size > 0) mapped = true
+    } else if (id === emptyBlobId) {
+      payloads.push(emptyPayload)
+    } else if (id === invalidId) {
+      payloads.push(poolPayload(engine))
+      mapped = true
+    }
+  }
+  for (const id of ids) if (isBlobId(id)) engine.blobs.refer(peer, id)
+  if (peer.extension > 0) for (const blob of found) engine.blobs.lease(peer, blob)
+  const fd = mapped ? peer.announceFd(engine.poolFd) : -1
+  const numbered = payloads.map((payload, index) => `"${index}":${payload},`).join('')
+  return (
+    `{${numbered}"compress":false,"fds":[${fd === -1 ? '' : fd}],"num":${payloads.length},` +
+    `"payloads":[${payloads.join(',')}],"type":"get_buffers_reply"}`
+  )
+}
+
+const dropBuffer: Handler = (request, { engine }) => {
+  const id = readId(request, 'id')
+  if (id !== emptyBlobId && id !== invalidId) engine.blobs.delete(getBlob(engine, id))
+  return plainReply('drop_buffer_reply')
+}
+
+const shrinkBuffer: Handler = (request, { engine }) => {
+  const size = readSize(request, 'size')
+  engine.blobs.shrink(getBlob(engine, readId(request, 'id')), size)
+  return plainReply('shrink_buffer_reply')
+}
+
+const increaseReferenceCount: Handler = (request, { engine, peer }) => {
+  for (const id of readIds(request, 'ids')) engine.blobs.refer(peer, id)
+  return plainReply('increase_reference_count_reply')
+}
+
+const release: Handler = (request, { engine, peer }) => {
+  engine.blobs.unrefer(peer, readId(request, 'object_id'))
+  return plainReply('release_reply')
+}
+
+const releaseLeases: Handler = (request, { engine, peer }) => {
+  if (peer.extension === 0) return undefined
+  for (const id of readArray(request, 'ids')) if (isObjectId(id)) engine.blobs.unlease(peer, id)
+  return undefined
+}
+
+const isInUse: Handler = (request, { engine }) => {
+  const blob = engine.blobs.find(readId(request, 'id'))
+  return `{"is_in_use":${!blob?.cold},"type":"is_in_use_reply"}`
+}
+
+const isSpilled: Handler = request => {
+  readId(request, 'id')
+  return '{"is_spilled":false,"type":"is_spilled_reply"}'
+}
+
+/** Nothing is ever spilled here, so there is nothing to do for those that ask to move it. */
+function unspilled(reply: string): Handler {
+  return request => {
+    readIds(request, 'ids')
+    readFlag(request, 'pin')
+    return plainReply(reply)
+  }
+}
+
+function refuse(status: 1 | 6, message: string): Handler {
+  return () => {
+    throw new RequestError(status, message)
+  }
+}
+
+const noGpu = refuse(1, 'GPU support is not enabled')
+const noPlasma = refuse(1, 'this store has no plasma sessions')
+const noArena = refuse(6, 'this store has no arenas')
+const noRpc = refuse(6, 'this store does not send blobs through the connection')
+
+export const bufferRoutes = [
+  route('create_buffer_request', createBuffer, { work: true }),
+  route('create_buffers_request', createBuffers, { work: true }),
+  route('create_disk_buffer_request', createDiskBuffer, { work: true }),
+  route('create_gpu_buffer_request', noGpu),
+  route('get_gpu_buffers_request', noGpu),
+  route('seal_request', seal),
+  route('get_buffers_request', getBuffers),
+  route('drop_buffer_request', dropBuffer),
+  route('shrink_buffer_request', shrinkBuffer),
+  route('increase_reference_count_request', increaseReferenceCount),
+  route('release_request', release),
+  route('release_leases', releaseLeases, { oneWay: true }),
+  route('is_in_use_request', isInUse),
+  route('is_spilled_request', isSpilled),
+  route('evict_request', unspilled('evict_reply')),
+  route('load_request', unspilled('load_reply')),
+  route('unpin_request', unspilled('unpin_reply')),
+  route('make_arena_request', noArena),
+  route('finalize_arena_request', noArena),
+  route('create_buffer_by_plasma_request', noPlasma),
+  route('get_buffers_by_plasma_request', noPlasma),
+  route('plasma_seal_request', noPlasma),
+  route('plasma_release_request', noPlasma),
+  route('plasma_delete_data_request', noPlasma),
+  route('create_remote_buffer_request', noRpc),
+  route('create_remote_buffers_request', noRpc),
+  route('get_remote_buffers_request', noRpc),
+  route('release_blobs_with_rdma_request', noRpc)
+]

@@ -1,0 +1,197 @@
+import { Status } from '../../errors.js'
+import { emptyBlobId, invalidId, isBlobId, type ObjectId, objectIdToDecimal } from '../../protocol/ids.js'
+import type { Engine } from '../engine.js'
+import { matchAll } from '../patterns.js'
+import { RequestError } from '../request-error.js'
+import {
+  readArray,
+  readFlag,
+  readId,
+  readIds,
+  readLimit,
+  readString,
+  readStrings,
+  type Request
+} from '../request.js'
+import { type Handler, plainReply, route } from './handler.js'
+
+/** A get_data reply may be this long; more would be beyond what clients and strings can hold. */
+const maxReply = 256 * 1024 * 1024
+
+function blobText(id: ObjectId, size: number): string {
+  return `{"id":"${id}","instance_id":0,"length":${size},"nbytes":${size},"transient":true,"typename":"vineyard::Blob"}`
+}
+
+/** Metadata as text, or undefined where there is none: unknown ids and unsealed blobs. */
+function describe(engine: Engine, id: ObjectId): string | undefined {
+  if (!isBlobId(id)) return engine.metadata.find(id)?.text()
+  if (id === emptyBlobId) return blobText(id, 0)
+  if (id === invalidId) return blobText(id, engine.blobs.limit)
+  const blob = engine.blobs.find(id)
+  return blob?.sealed ? blobText(id, blob.size) : undefined
+}
+
+/** The reply of get_data and list_data: objects by their ids, in order; null where there is none. */
+function dataReply(engine: Engine, ids: Iterable<ObjectId>): string {
+  let content = ''
+  for (const id of ids) {
+    const text = describe(engine, id)
+    if (text === undefined) continue
+    content += `${content === '' ? '' : ','}"${id}":${text}`
+    if (content.length > maxReply) throw RequestError.invalid('the reply would be too long')
+  }
+  return `{"content":${content === '' ? 'null' : `{${content}}`},"type":"get_data_reply"}`
+}
+
+const createData: Handler = (request, { engine }) => {
+  const [created] = engine.metadata.create([request['content']])
+  const { record, signature } = created!
+  return (
+    `{"id":${record.decimal},"instance_id":${record.instance},"signature":${signature},` +
+    '"type":"create_data_reply"}'
+  )
+}
+
+const createDatas: Handler = (request, { engine }) => {
+  const created = engine.metadata.create(readArray(request, 'contents'))
+  const ids = created.map(({ record }) => record.decimal)
+  const instances = created.map(({ record }) => record.instance)
+  const signatures = created.map(({ signature }) => signature)
+  return (
+    `{"ids":[${ids.join(',')}],"instance_ids":[${instances.join(',')}],"num":${created.length},` +
+    `"signatures":[${signatures.join(',')}],"type":"create_datas_reply"}`
+  )
+}
+
+function exists(engine: Engine, id: ObjectId): boolean {
+  return isBlobId(id) ? engine.blobs.exists(id) : engine.metadata.find(id) !== undefined
+}
+
+const getData: Handler = (request, { engine }) => {
+  const ids = [...new Set(readIds(request, 'id'))].sort()
+  readFlag(request, 'sync_remote')
+  const missing = (): boolean => !ids.every(id => exists(engine, id))
+  if (!readFlag(request, 'wait') || !missing()) return dataReply(engine, ids)
+  return engine.objectWaits.wait(ids, missing, () => dataReply(engine, ids))
+}
+
+const listData: Handler = (request, { engine }) => {
+  const pattern = readString(request, 'pattern')
+  const isRegex = readFlag(request, 'regex')
+  const limit = readLimit(request, 'limit')
+  if (limit === 0) return dataReply(engine, [])
+  const typenames = new Set<string>()
+  for (const record of engine.metadata.all()) typenames.add(record.typename)
+  const names = [...typenames]
+  const matches = matchAll(pattern, isRegex, names)
+  const wanted = new Set(names.filter((_, index) => matches[index]))
+  const ids: ObjectId[] = []
+  if (wanted.size > 0) {
+    for (const record of engine.metadata.all()) {
+      if (ids.length >= limit) break
+      if (wanted.has(record.typename)) ids.push(record.id)
+    }
+  }
+  // Blobs come last, and by the pattern read as a glob even if it is an expression.
+  if (ids.length < limit && matchAll(pattern, false, ['vineyard::Blob'])[0]) {
+    for (const blob of engine.blobs.all()) {
+      if (ids.length >= limit) break
+      if (blob.sealed) ids.push(blob.id)
+    }
+  }
+  return dataReply(engine, ids)
+}
+
+function remove(request: Request, engine: Engine): ObjectId[] {
+  const ids = readIds(request, 'id')
+  const options = { force: readFlag(request, 'force'), deep: readFlag(request, 'deep') }
+  const trim = readFlag(request, 'memory_trim')
+  let blobs: ObjectId[]
+  if (readFlag(request, 'fastpath')) {
+    if (!ids.every(isBlobId))
+      throw new RequestError(Status.AssertionFailed, 'the fast path can only delete blobs')
+    blobs = ids
+    for (const id of ids) engine.deleteBlob(id)
+  } else {
+    blobs = engine.delete(ids, options)
+  }
+  if (trim) engine.blobs.trim()
+  return blobs
+}
+
+const delData: Handler = (request, { engine }) => {
+  remove(request, engine)
+  return plainReply('del_data_reply')
+}
+
+const delDataWithFeedbacks: Handler = (request, { engine }) => {
+  const ids = remove(request, engine).map(objectIdToDecimal)
+  return `{"deleted_bids":[${ids.join(',')}],"type":"del_data_with_feedbacks_reply"}`
+}
+
+const existsRequest: Handler = (request, { engine }) =>
+  `{"exists":${exists(engine, readId(request, 'id'))},"type":"exists_reply"}`
+
+const persist: Handler = (request, { engine }) => {
+  engine.metadata.persist(readId(request, 'id'))
+  return plainReply('persist_reply')
+}
+
+const ifPersist: Handler = (request, { engine }) =>
+  `{"persist":${engine.metadata.isPersistent(readId(request, 'id'))},"type":"if_persist_reply"}`
+
+const label: Handler = (request, { engine }) => {
+  const id = readId(request, 'id')
+  const keys = readStrings(request, 'keys')
+  const values = readStrings(request, 'values')
+  if (values.length < keys.length) throw RequestError.invalid('there are fewer values than keys')
+  const record = engine.metadata.find(id)
+  if (!record && describe(engine, id) === undefined) {
+    throw new RequestError(Status.ObjectNotExists, `there is no object ${id}`)
+  }
+  if (record) engine.metadata.label(record, new Map(keys.map((key, index) => [key, values[index]!])))
+  return plainReply('label_reply')
+}
+
+const clear: Handler = (_request, { engine }) => {
+  engine.clear()
+  return plainReply('clear_reply')
+}
+
+const memoryTrim: Handler = (_request, { engine }) =>
+  `{"trimmed":${engine.blobs.trim() > 0},"type":"memory_trim_reply"}`
+
+const shallowCopy: Handler = (request, { engine }) => {
+  const copy = engine.metadata.shallowCopy(
+    readId(request, 'id'),
+    request['extra'] === undefined ? {} : request['extra']
+  )
+  return `{"target_id":${copy.decimal},"type":"shallow_copy_reply"}`
+}
+
+/** This store is alone, so an object is either here or cannot be brought here. */
+const migrate: Handler = (request, { engine }) => {
+  const id = readId(request, 'object_id')
+  if (isBlobId(id)) throw RequestError.invalid('a blob cannot be migrated')
+  const record = engine.metadata.get(id)
+  if (record.isGlobal) throw RequestError.invalid('a global object cannot be migrated')
+  if (record.instance !== '0') throw RequestError.invalid('the instance of the object is not known')
+  return `{"object_id":${record.decimal},"type":"migrate_object_reply"}`
+}
+
+export const metadataRoutes = [
+  route('create_data_request', createData, { work: true }),
+  route('create_datas_request', createDatas, { work: true }),
+  route('get_data_request', getData),
+  route('list_data_request', listData),
+  route('del_data_request', delData),
+  route('del_data_with_feedbacks_request', delDataWithFeedbacks),
+  route('exists_request', existsRequest),
+  route('persist_request', persist),
+  route('if_persist_request', ifPersist),
+  route('label_request', label),
+  route('clear_request', clear),
+  route('memory_trim_request', memoryTrim),
+  route('shallow_copy_request', shallowCopy, { work: true }),
+  route('migrate_object_request', migrate)
+]

@@ -1,0 +1,57 @@
+import type { ObjectId } from '../../protocol/ids.js'
+import { objectIdToDecimal } from '../../protocol/ids.js'
+import { readBoolean, readId, readInteger, readSize } from '../request.js'
+import { type Handler, plainReply, route } from './handler.js'
+import { payloadText } from './payload.js'
+
+const createStream: Handler = (request, { engine }) => {
+  engine.streams.create(readId(request, 'object_id'))
+  return plainReply('create_stream_reply')
+}
+
+const openStream: Handler = (request, { engine, peer }) => {
+  engine.streams.open(peer, readId(request, 'object_id'), readInteger(request, 'mode'))
+  return plainReply('open_stream_reply')
+}
+
+const getNextChunk: Handler = (request, { engine, peer }) =>
+  engine.streams.allocate(peer, readId(request, 'id'), readSize(request, 'size'), blob => {
+    const fd = blob ? peer.announceFd(engine.poolFd) : -1
+    return `{"buffer":${payloadText(blob, engine)},"fd":${fd},"type":"get_next_stream_chunk_reply"}`
+  })
+
+const pushChunk: Handler = (request, { engine, peer }) => {
+  const bytes = engine.streams.push(peer, readId(request, 'id'), readId(request, 'chunk'))
+  const counted = peer.extension > 0 ? `"bytes":${bytes},` : ''
+  return `{${counted}"type":"push_next_stream_chunk_reply"}`
+}
+
+const pullChunk: Handler = (request, { engine, peer }) =>
+  engine.streams.pull(peer, readId(request, 'id'), (chunk: ObjectId) => {
+    const { usage, limit } = engine.blobs
+    const facts =
+      peer.extension > 0
+        ? `"memory_limit":${limit},"memory_usage":${usage},"readers":${engine.streams.readers},`
+        : ''
+    return `{"chunk":${objectIdToDecimal(chunk)},${facts}"type":"pull_next_stream_chunk_reply"}`
+  })
+
+const stopStream: Handler = (request, { engine, peer }) => {
+  engine.streams.stop(peer, readId(request, 'id'), readBoolean(request, 'failed'))
+  return plainReply('stop_stream_reply')
+}
+
+const dropStream: Handler = (request, { engine }) => {
+  engine.streams.drop(readId(request, 'id'))
+  return plainReply('drop_stream_reply')
+}
+
+export const streamRoutes = [
+  route('create_stream_request', createStream, { work: true }),
+  route('open_stream_request', openStream, { work: true }),
+  route('get_next_stream_chunk_request', getNextChunk, { work: true }),
+  route('push_next_stream_chunk_request', pushChunk, { work: true }),
+  route('pull_next_stream_chunk_request', pullChunk),
+  route('stop_stream_request', stopStream),
+  route('drop_stream_request', dropStream)
+]

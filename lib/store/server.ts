@@ -1,0 +1,156 @@
+import { closeSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { VineyardError } from '../errors.js'
+import { type Channel, native } from '../native.js'
+import { Authentication } from './authentication.js'
+import { Dispatcher } from './dispatcher.js'
+import { Engine } from './engine.js'
+import { type CheckedOptions, checkOptions, type StoreOptions } from './options.js'
+import { Pool } from './pool.js'
+import { RequestError } from './request-error.js'
+import type { ServerFacts } from './requests/handler.js'
+import { Connection } from './session/connection.js'
+import { IpcListener } from './session/ipc-listener.js'
+import { instanceStatus, type StoreStatus } from './status.js'
+
+/** What upstream names as its endpoint when there is none. */
+const noEndpoint = '0.0.0.0:0'
+/** How often the streams of a closing store are looked at, in ms. */
+const drainInterval = 10
+
+/**
+ * The store on the current thread: `Store` runs it in a worker, the command line directly. It keeps the event loop alive
+ * until it is closed or unrefed.
+ */
+export class StoreServer {
+  readonly socket: string
+  readonly rpcEndpoint: string | undefined = undefined
+
+  readonly #engine: Engine
+  readonly #poolFd: number
+  readonly #listener: IpcListener
+  readonly #connections = new Set<Connection>()
+  readonly #maxConnections: number
+  readonly #dispatcher: Dispatcher
+  /** The directory that was made for the socket. */
+  readonly #directory: string | undefined
+  #closing = false
+  #closed: Promise<void> | undefined
+
+  /**
+   * Starts a store. Rejects with TypeError or RangeError for options that are wrong, VineyardError
+   * ERR_VINEYARD_UNSUPPORTED for what is not offered, ERR_VINEYARD_EXISTS where another server uses the socket,
+   * ERR_VINEYARD_NO_MEMORY and ERR_VINEYARD_SERVER for what the system refuses.
+   */
+  static async start(options: StoreOptions = {}): Promise<StoreServer> {
+    return new StoreServer(checkOptions(options))
+  }
+
+  private constructor(options: CheckedOptions) {
+    this.#maxConnections = options.maxConnections
+    this.#poolFd = createMemory(options.size)
+    const fd = this.#poolFd
+    const pages = {
+      reserve: (offset: number, length: number) => native.reserve(fd, offset, length),
+      punchHole: (offset: number, length: number) => native.punchHole(fd, offset, length)
+    }
+    this.#engine = new Engine(new Pool(options.size, pages), fd)
+    this.#directory =
+      options.socket === undefined ? mkdtempSync(join(tmpdir(), 'vineyard-streams-')) : undefined
+    this.socket =
+      this.#directory === undefined ? resolve(options.socket!) : join(this.#directory, 'store.sock')
+    const authentication = new Authentication(options.username, options.password)
+    const isClosing = (): boolean => this.#closing
+    const facts: ServerFacts = {
+      socket: this.socket,
+      rpcEndpoint: noEndpoint,
+      authenticate: (username, password) => authentication.accepts(username, password),
+      connections: () => ({ ipc: this.#connections.size, rpc: 0 }),
+      get closing() {
+        return isClosing()
+      }
+    }
+    this.#dispatcher = new Dispatcher(this.#engine, facts)
+    try {
+      this.#listener = new IpcListener(this.socket, options.maxFrame, channel => this.#accept(channel))
+    } catch (error) {
+      closeSync(fd)
+      this.#removeDirectory()
+      throw error
+    }
+  }
+
+  status(): StoreStatus {
+    return instanceStatus(this.#engine, { ipc: this.#connections.size, rpc: 0 })
+  }
+
+  ref(): void {
+    this.#listener.ref()
+  }
+
+  unref(): void {
+    this.#listener.unref()
+  }
+
+  /**
+   * Refuses new connections and new work at once, fails streams that nobody has finished, gives readers up to `drain` ms
+   * (default 5000) to take what is left, then closes everything. Idempotent: later calls wait for the first.
+   */
+  close({ drain = 5000 }: { drain?: number } = {}): Promise<void> {
+    return (this.#closed ??= this.#close(drain))
+  }
+
+  async #close(drain: number): Promise<void> {
+    this.#closing = true
+    this.#listener.close()
+    this.#engine.memory.failAll(RequestError.closing())
+    this.#engine.streams.failUnfinished('the store is closing')
+    const end = performance.now() + drain
+    while (this.#engine.streams.draining && performance.now() < end) await delay(drainInterval)
+    for (const connection of [...this.#connections]) connection.end()
+    closeSync(this.#poolFd)
+    this.#removeDirectory()
+  }
+
+  #accept(channel: Channel): void {
+    const { uid } = channel.peer
+    const allowed = uid === 0 || uid === process.getuid?.()
+    if (!allowed || this.#closing || this.#connections.size >= this.#maxConnections) {
+      channel.close()
+      return
+    }
+    const host = {
+      dispatcher: this.#dispatcher,
+      closed: (connection: Connection) => this.#forget(connection)
+    }
+    const connection = new Connection(channel, host, true)
+    this.#connections.add(connection)
+    connection.start()
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection)
+    this.#engine.disconnect(connection.peer)
+  }
+
+  #removeDirectory(): void {
+    if (this.#directory === undefined) return
+    try {
+      rmdirSync(this.#directory)
+    } catch {
+      // Somebody has put something there; it is not ours to remove.
+    }
+  }
+}
+
+function createMemory(size: number): number {
+  try {
+    return native.createMemory('vineyard-streams', size)
+  } catch (cause) {
+    throw new VineyardError('ERR_VINEYARD_NO_MEMORY', `the system gives no shared memory of ${size} bytes`, {
+      cause
+    })
+  }
+}

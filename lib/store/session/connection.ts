@@ -1,0 +1,206 @@
+import { closeSync } from 'node:fs'
+import type { Channel, ChannelMessage } from '../../native.js'
+import type { Dispatcher } from '../dispatcher.js'
+import { errorReply } from '../dispatcher.js'
+import { Fifo } from '../fifo.js'
+import { Peer } from '../peer.js'
+import { closeConnection } from '../requests/handler.js'
+import { Waiting } from '../waiting.js'
+
+/** What carries frames. Unix sockets are Channels; one that carries no descriptors never gets `sendFd`. */
+export type Transport = Pick<
+  Channel,
+  'start' | 'send' | 'sendFd' | 'queued' | 'pause' | 'resume' | 'end' | 'close'
+>
+
+/** Reading pauses while this much is queued behind a request that waits. */
+const maxQueuedFrames = 1024
+const maxQueuedBytes = 1024 * 1024
+/** A peer that goes on sending behind a waiting request in spite of that is cut off. */
+const absurdBytes = 300 * 1024 * 1024
+/** A paused connection looks this often whether its peer is still there, in ms. */
+const pollInterval = 500
+/** No request is handled while this much of the replies has not been taken. */
+const maxUnsentBytes = 4 * 1024 * 1024
+
+export interface ConnectionHost {
+  readonly dispatcher: Dispatcher
+  /** The connection is gone; nothing of it is called any more. */
+  closed(connection: Connection): void
+}
+
+/**
+ * One client. Requests are answered strictly one after the other; those that come while one waits are queued. It goes on
+ * reading meanwhile, so that the end of the peer ends the wait, and one-way messages are heard.
+ */
+export class Connection {
+  readonly peer: Peer
+  readonly #transport: Transport
+  readonly #host: ConnectionHost
+  readonly #inbox = new Fifo<string | null>()
+  #inboxBytes = 0
+  #current: Waiting | undefined
+  #handling = false
+  /** The peer does not take its replies fast enough. */
+  #congested = false
+  #paused = false
+  #pollTimer: NodeJS.Timeout | undefined
+  #closed = false
+  /** Events that a congested peer has not got yet, the newest of each kind and stream. */
+  readonly #lateEvents = new Map<string, string>()
+
+  constructor(transport: Transport, host: ConnectionHost, carriesFds: boolean) {
+    this.#transport = transport
+    this.#host = host
+    this.peer = new Peer(carriesFds, event =>
+      this.#sendEvent(`${event.event} ${event.id}`, JSON.stringify(event))
+    )
+  }
+
+  start(): void {
+    this.#transport.start({
+      onMessages: messages => this.#receive(messages),
+      onDrain: () => this.#drained(),
+      onClose: () => this.#finish()
+    })
+  }
+
+  /** Closes after what has been sent so far; requests that wait are not answered. */
+  end(): void {
+    if (this.#closed) return
+    this.#transport.end()
+    this.#finish()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#transport.close()
+    this.#finish()
+  }
+
+  #receive(messages: ChannelMessage[]): void {
+    for (const message of messages) {
+      if (typeof message === 'number') {
+        // No request of a client carries a descriptor.
+        closeQuietly(message)
+      } else if (this.#current && message !== null && this.#host.dispatcher.isOneWay(message, this.peer)) {
+        this.#host.dispatcher.dispatch(message, this.peer)
+      } else {
+        this.#inbox.push(message)
+        this.#inboxBytes += message?.length ?? 0
+      }
+    }
+    this.#work()
+  }
+
+  /** Handles what has been received, as far as it can be handled now. */
+  #work(): void {
+    if (this.#handling) return
+    this.#handling = true
+    while (!this.#closed && !this.#current && !this.#congested && this.#inbox.length > 0) {
+      const text = this.#inbox.shift()!
+      this.#inboxBytes -= text?.length ?? 0
+      this.#handle(text)
+    }
+    this.#handling = false
+    this.#regulate()
+  }
+
+  #handle(text: string | null): void {
+    const result = this.#host.dispatcher.dispatch(text, this.peer)
+    if (result === closeConnection) {
+      this.end()
+    } else if (result instanceof Waiting) {
+      this.#current = result
+      result.attach(make => {
+        this.#current = undefined
+        this.#send(compose(make))
+        this.#work()
+      })
+    } else if (result !== undefined) {
+      this.#send(result)
+    }
+  }
+
+  #send(text: string): void {
+    if (this.#closed) return
+    try {
+      let unsent = this.#transport.send(text)
+      for (const fd of this.peer.takeNewFds()) unsent = this.#transport.sendFd(fd)
+      if (unsent > maxUnsentBytes) this.#congested = true
+    } catch {
+      // The peer went away between its request and the reply.
+      this.close()
+    }
+  }
+
+  #sendEvent(key: string, text: string): void {
+    if (this.#congested) this.#lateEvents.set(key, text)
+    else this.#send(text)
+  }
+
+  #drained(): void {
+    this.#congested = false
+    for (const [key, text] of this.#lateEvents) {
+      this.#lateEvents.delete(key)
+      this.#send(text)
+      if (this.#congested) break
+    }
+    this.#work()
+  }
+
+  /** Stops reading while too much is queued, and goes on when there is room. */
+  #regulate(): void {
+    if (this.#closed) return
+    const full = this.#inbox.length > maxQueuedFrames || this.#inboxBytes > maxQueuedBytes || this.#congested
+    if (full && !this.#paused) {
+      this.#transport.pause()
+      this.#paused = true
+      if (this.#inboxBytes > absurdBytes) this.close()
+      else if (this.#current) this.#pollLater()
+    } else if (!full && this.#paused) {
+      clearTimeout(this.#pollTimer)
+      this.#resume()
+    }
+  }
+
+  /** A paused channel does not see its peer go, and the wait of one that is gone must end: read a little now and then. */
+  #pollLater(): void {
+    clearTimeout(this.#pollTimer)
+    this.#pollTimer = setTimeout(() => this.#resume(), pollInterval)
+    this.#pollTimer.unref()
+  }
+
+  #resume(): void {
+    if (this.#closed || !this.#paused) return
+    this.#paused = false
+    this.#transport.resume()
+  }
+
+  #finish(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#pollTimer)
+    this.#inbox.clear()
+    this.#lateEvents.clear()
+    this.#current?.cancel()
+    this.#current = undefined
+    this.#host.closed(this)
+  }
+}
+
+function compose(make: () => string): string {
+  try {
+    return make()
+  } catch (error) {
+    return errorReply(error)
+  }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // It was closed already, which is what is wanted.
+  }
+}

@@ -1,0 +1,89 @@
+import { lstatSync, statSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { VineyardError } from '../../errors.js'
+import { type Channel, type Listener, native, type NativeError } from '../../native.js'
+
+/** What the kernel takes in the address of a socket, without the zero at its end. */
+const maxPathBytes = 107
+const backlog = 511
+
+/** A Unix socket that the server listens on. The socket file is removed at `close()` if it is still the same one. */
+export class IpcListener {
+  readonly path: string
+  readonly #listener: Listener
+  readonly #inode: bigint
+
+  /**
+   * Listens on `path`. A socket that nobody listens on any more is replaced. Throws RangeError (`ERR_OUT_OF_RANGE`) for a
+   * path that is too long, VineyardError ERR_VINEYARD_EXISTS where a server is listening or the file is not a socket, and
+   * ERR_VINEYARD_SERVER for what else the system refuses, with its error as `cause`.
+   */
+  constructor(path: string, maxFrame: number, onConnection: (channel: Channel) => void) {
+    this.path = path
+    if (Buffer.byteLength(path) > maxPathBytes) {
+      throw Object.assign(
+        new RangeError(
+          `The "socket" option must be a path of at most ${maxPathBytes} bytes. Received '${path}'`
+        ),
+        { code: 'ERR_OUT_OF_RANGE' }
+      )
+    }
+    removeStale(path, maxFrame)
+    try {
+      // Failures to accept (no descriptors left) pass; the listener goes on.
+      this.#listener = native.listen(path, backlog, maxFrame, onConnection, () => {})
+    } catch (cause) {
+      throw refused(path, cause as NativeError)
+    }
+    this.#inode = statSync(path, { bigint: true }).ino
+  }
+
+  ref(): void {
+    this.#listener.ref()
+  }
+
+  unref(): void {
+    this.#listener.unref()
+  }
+
+  close(): void {
+    this.#listener.close()
+    try {
+      if (statSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path)
+    } catch {
+      // Somebody has removed it before.
+    }
+  }
+}
+
+function refused(path: string, cause: NativeError): VineyardError {
+  if (cause.code === 'EADDRINUSE') return inUse(path, cause)
+  const hint = cause.code === 'ENOENT' ? `: there is no directory '${dirname(path)}'` : ''
+  return new VineyardError('ERR_VINEYARD_SERVER', `cannot listen on '${path}' (${cause.code})${hint}`, {
+    cause
+  })
+}
+
+function inUse(path: string, cause?: unknown): VineyardError {
+  return new VineyardError('ERR_VINEYARD_EXISTS', `a server is listening on '${path}' already (EADDRINUSE)`, {
+    cause
+  })
+}
+
+/** Removes the socket of a server that is gone. One that answers is never touched. */
+function removeStale(path: string, maxFrame: number): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (!stat) return
+  if (!stat.isSocket()) {
+    throw new VineyardError('ERR_VINEYARD_EXISTS', `'${path}' exists and is not a socket`)
+  }
+  try {
+    native.connect(path, maxFrame).close()
+  } catch (error) {
+    const { code } = error as NativeError
+    if (code === 'ECONNREFUSED') unlinkSync(path)
+    else if (code !== 'ENOENT') throw inUse(path, error)
+    return
+  }
+  throw inUse(path)
+}

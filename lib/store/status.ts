@@ -1,0 +1,43 @@
+import type { Engine } from './engine.js'
+
+/** A snapshot of a store. Sizes are bytes. */
+export interface StoreStatus {
+  instanceId: number
+  deployment: string
+  /** Sum of the requested sizes of all blobs whose memory is in use, deleted ones that are still held included. */
+  memoryUsage: number
+  memoryLimit: number
+  ipcConnections: number
+  rpcConnections: number
+  /** Requests that wait for an object or a name. */
+  deferredRequests: number
+  /** Requests that wait for memory. */
+  memoryRequests: number
+  /** In blobs that clients of this package hold views of. */
+  leasedBytes: number
+  /** In chunks that foreign readers have left behind and may still look at. */
+  keptBytes: number
+  blobs: number
+  objects: number
+  names: number
+  streams: number
+}
+
+export function instanceStatus(engine: Engine, connections: { ipc: number; rpc: number }): StoreStatus {
+  return {
+    instanceId: 0,
+    deployment: 'local',
+    memoryUsage: engine.blobs.usage,
+    memoryLimit: engine.blobs.limit,
+    ipcConnections: connections.ipc,
+    rpcConnections: connections.rpc,
+    deferredRequests: engine.objectWaits.length + engine.nameWaits.length,
+    memoryRequests: engine.memory.length,
+    leasedBytes: engine.blobs.leasedBytes,
+    keptBytes: engine.blobs.keptBytes,
+    blobs: engine.blobs.count,
+    objects: engine.metadata.count,
+    names: engine.names.count,
+    streams: engine.streams.count
+  }
+}

@@ -1,0 +1,38 @@
+import { RecordBatch, type Schema, type Table } from 'apache-arrow'
+import { VineyardError } from '../errors.js'
+
+/** A schema as text: what two batches of one stream must have in common. */
+function columnsOf(schema: Schema): string {
+  return schema.fields.map(field => `${field.name}: ${String(field.type)}`).join(', ')
+}
+
+/** Whether a value is a RecordBatch or a Table, of any copy of apache-arrow. */
+export function hasSchema(value: unknown): value is RecordBatch | Table {
+  return RecordBatch.isRecordBatch(value) || isTable(value)
+}
+
+/** Whether a value is a Table, of any copy of apache-arrow. */
+export function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && 'schema' in value && 'batches' in value && 'numRows' in value
+}
+
+/** Refuses a batch whose columns differ from those of the first, which a consumer would only notice far away. */
+export class SchemaCheck {
+  #columns: string | undefined
+  /** The schema that was seen to fit last: batches of one source share the object. */
+  #last: Schema | undefined
+
+  check(value: RecordBatch | Table): void {
+    const { schema } = value
+    if (schema === this.#last) return
+    const columns = columnsOf(schema)
+    this.#columns ??= columns
+    if (columns !== this.#columns) {
+      throw new VineyardError(
+        'ERR_VINEYARD_TYPE',
+        `the schema of this batch differs from the first one's (option "sameSchema"): got (${columns}), expected (${this.#columns})`
+      )
+    }
+    this.#last = schema
+  }
+}

@@ -1,0 +1,28 @@
+import type { ReadStreamOptions } from './readable.js'
+import type { StreamReader } from './reader.js'
+import { ReaderReadable } from './reader-readable.js'
+
+/** A byte stream as a core byte-mode Readable. Chunk borders mean nothing in it, so an empty chunk is passed over. */
+export class ByteReadable extends ReaderReadable<Buffer> {
+  constructor(open: () => Promise<StreamReader<Buffer>>, options: ReadStreamOptions) {
+    super(open, {
+      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
+      ...(options.signal === undefined ? {} : { signal: options.signal })
+    })
+  }
+
+  override _read(): void {
+    this.#nextBytes().then(
+      bytes => void this.push(bytes),
+      (error: unknown) => this.failAfterBuffered(error as Error)
+    )
+  }
+
+  async #nextBytes(): Promise<Buffer | null> {
+    for (;;) {
+      const chunk = await this.reader.nextChunk()
+      if (chunk === undefined) return null
+      if (chunk.value.byteLength > 0) return chunk.value
+    }
+  }
+}

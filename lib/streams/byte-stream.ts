@@ -1,0 +1,131 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Client } from '../client/client.js'
+import type { ObjectReader, ReadMode } from '../client/object-reader.js'
+import { VineyardError } from '../errors.js'
+import { BlobDraft, type Draft } from '../objects/model.js'
+import { argumentError } from '../options.js'
+import { isBlobId, type ObjectId } from '../protocol/ids.js'
+import { ByteReadable } from './byte-readable.js'
+import { ByteWritable } from './byte-writable.js'
+import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import type { Chunk } from './reader.js'
+import {
+  createStreamObject,
+  openStreamObject,
+  VineyardStream,
+  type CreateStreamOptions,
+  type OpenStreamOptions
+} from './stream.js'
+import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
+
+const typename = 'vineyard::ByteStream'
+/** Large enough that the cost of a chunk does not show beside copying it. */
+const defaultChunkSize = 2 ** 20
+
+export interface ByteReadStreamOptions extends ReadStreamOptions {
+  /** Give each chunk as a Buffer of its own, in shared memory where the server can keep it, instead of joined bytes. */
+  objectMode?: boolean | undefined
+}
+
+export interface ByteWriteStreamOptions extends WriteStreamOptions {
+  /** Bytes that are gathered into a chunk at most: 1 MiB by default. */
+  chunkSize?: number | undefined
+  /** Take Buffers and make each a chunk, empty ones too. */
+  objectMode?: boolean | undefined
+}
+
+/** What a byte stream takes: bytes, or several pieces that make up one run of bytes. */
+export type Bytes = Uint8Array | readonly Uint8Array[]
+
+/** A stream of bytes: each chunk is a blob. */
+export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOptions> {
+  static readonly typename = typename
+
+  /** Creates a stream on the client's server. */
+  static async create(client: Client, options: CreateStreamOptions = {}): Promise<ByteStream> {
+    return new ByteStream(client, await createStreamObject(client, typename, options))
+  }
+
+  /** Opens a stream that exists, by id or name. */
+  static async open(
+    client: Client,
+    idOrName: ObjectId | string,
+    options: OpenStreamOptions = {}
+  ): Promise<ByteStream> {
+    return new ByteStream(client, await openStreamObject(client, typename, idOrName, options))
+  }
+
+  protected override readonly decode = readBytes
+  protected override readonly writerOptions = ['chunkSize', 'objectMode']
+
+  /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
+  override createReadStream(options: ByteReadStreamOptions = {}): Readable {
+    checkReadStreamOptions(options, ['objectMode'])
+    if (options.objectMode === true) return new ChunkReadable(() => this.connectReader(this.client, options), options)
+    return new ByteReadable(() => this.connectReader(this.client, { ...options, copy: true }), options)
+  }
+
+  /** A byte-mode Writable, or with `objectMode` one that makes each Buffer a chunk. */
+  override createWriteStream(options: ByteWriteStreamOptions = {}): Writable {
+    checkWriteStreamOptions(options, this.writerOptions)
+    const chunkSize = checkChunkSize(options.chunkSize)
+    if (options.objectMode === true) return new ChunkWritable(() => this.connectWriter(this.client, options), options)
+    return new ByteWritable(() => this.connectWriter(this.client, { ...options, chunkSize }), { ...options, chunkSize })
+  }
+
+  protected override describer(options: ByteWriteStreamOptions): (value: Bytes) => readonly Draft[] {
+    // Without a chunk size, which only byte mode has, what is appended is one chunk.
+    const { chunkSize = Infinity, objectMode = false } = options
+    const limit = objectMode ? Infinity : chunkSize
+    return value => chunksOf(value, limit)
+  }
+}
+
+async function readBytes(objects: ObjectReader, id: ObjectId, mode: ReadMode): Promise<Chunk<Buffer>[]> {
+  if (!isBlobId(id)) {
+    throw new VineyardError('ERR_VINEYARD_TYPE', `a byte stream has object ${id} where a blob should be`)
+  }
+  const { value, bytes, leased } = await objects.read(id, mode)
+  return [{ value: value as Buffer, bytes, leased }]
+}
+
+/** Drafts of at most `limit` bytes that copy straight out of the pieces. */
+function chunksOf(value: Bytes, limit: number): Draft[] {
+  const pieces = value instanceof Uint8Array ? [value] : value
+  if (!Array.isArray(pieces) || !pieces.every(piece => piece instanceof Uint8Array)) {
+    throw new VineyardError('ERR_VINEYARD_TYPE', 'a byte stream takes Buffers and Uint8Arrays')
+  }
+  const drafts: Draft[] = []
+  let gathered: Uint8Array[] = []
+  let size = 0
+  const flush = (): void => {
+    const parts = gathered
+    drafts.push(
+      new BlobDraft(size, target => {
+        let at = 0
+        for (const part of parts) {
+          target.set(part, at)
+          at += part.length
+        }
+      })
+    )
+    gathered = []
+    size = 0
+  }
+  for (const piece of pieces as Uint8Array[]) {
+    for (let from = 0; from < piece.length; ) {
+      const part = piece.subarray(from, from + limit - size)
+      gathered.push(part)
+      size += part.length
+      from += part.length
+      if (size === limit) flush()
+    }
+  }
+  if (size > 0 || drafts.length === 0) flush()
+  return drafts
+}
+
+function checkChunkSize(chunkSize: number = defaultChunkSize): number {
+  if (Number.isSafeInteger(chunkSize) && chunkSize >= 1) return chunkSize
+  throw argumentError('ERR_OUT_OF_RANGE', `The "chunkSize" option must be an integer >= 1. Received ${String(chunkSize)}`)
+}

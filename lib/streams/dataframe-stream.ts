@@ -1,0 +1,112 @@
+import type { RecordBatch, Table, TypeMap } from 'apache-arrow'
+import { RecordBatch as Batch } from 'apache-arrow'
+import type { Client } from '../client/client.js'
+import type { ObjectReader, ReadMode } from '../client/object-reader.js'
+import { VineyardError } from '../errors.js'
+import { attachLease, type LeaseHandle } from '../memory/lease.js'
+import { readIpc } from '../objects/arrow/ipc.js'
+import type { Draft, Metadata, ReadContext } from '../objects/model.js'
+import { bytesOfBlob } from '../objects/opaque.js'
+import { isBlobId, type ObjectId } from '../protocol/ids.js'
+import { hasSchema, isTable, SchemaCheck } from './batch-schema.js'
+import { ipcDraft } from './ipc-draft.js'
+import type { Chunk } from './reader.js'
+import {
+  createStreamObject,
+  openStreamObject,
+  VineyardStream,
+  type CreateStreamOptions,
+  type OpenStreamOptions
+} from './stream.js'
+import type { WriteStreamOptions } from './writable.js'
+
+const typename = 'vineyard::DataframeStream'
+
+export interface DataframeWriteStreamOptions extends WriteStreamOptions {
+  /** Refuse a batch whose schema differs from the first one's (the default). */
+  sameSchema?: boolean | undefined
+}
+
+/** A stream of record batches, each an Arrow IPC stream in a blob. Takes every Arrow type that apache-arrow has. */
+export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
+  RecordBatch<T> | Table<T>,
+  RecordBatch<T>,
+  DataframeWriteStreamOptions
+> {
+  static readonly typename = typename
+
+  /** Creates a stream on the client's server. */
+  static async create<T extends TypeMap = any>(
+    client: Client,
+    options: CreateStreamOptions = {}
+  ): Promise<DataframeStream<T>> {
+    return new DataframeStream<T>(client, await createStreamObject(client, typename, options))
+  }
+
+  /** Opens a stream that exists, by id or name. */
+  static async open<T extends TypeMap = any>(
+    client: Client,
+    idOrName: ObjectId | string,
+    options: OpenStreamOptions = {}
+  ): Promise<DataframeStream<T>> {
+    return new DataframeStream<T>(client, await openStreamObject(client, typename, idOrName, options))
+  }
+
+  protected override readonly decode = readBatches<T>
+  protected override readonly writerOptions = ['sameSchema']
+
+  protected override describer(
+    options: DataframeWriteStreamOptions
+  ): (value: RecordBatch<T> | Table<T>) => readonly Draft[] {
+    const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
+    return value => {
+      if (!hasSchema(value)) {
+        throw new VineyardError('ERR_VINEYARD_TYPE', 'a DataframeStream takes RecordBatches and Tables')
+      }
+      schemas?.check(value)
+      return batchesOf(value).map(ipcDraft)
+    }
+  }
+}
+
+/** The batches of a value. A table without any still has a schema to tell: it becomes a batch of zero rows. */
+function batchesOf(value: RecordBatch | Table): readonly RecordBatch[] {
+  if (!isTable(value)) return [value]
+  return value.batches.length > 0 ? value.batches : [new Batch(value.schema)]
+}
+
+/** A chunk of another producer may hold several batches, which then share its memory by count, or none. */
+async function readBatches<T extends TypeMap>(
+  objects: ObjectReader,
+  id: ObjectId,
+  mode: ReadMode
+): Promise<Chunk<RecordBatch<T>>[]> {
+  if (!isBlobId(id)) {
+    throw new VineyardError('ERR_VINEYARD_TYPE', `a dataframe stream has object ${id} where a blob should be`)
+  }
+  const { value: batches, bytes, leased } = await objects.readAs(id, mode, decodeBatches)
+  return batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
+}
+
+/** The batches of an IPC stream in a blob; with leased memory each is released by itself. */
+function decodeBatches(blob: Metadata, context: ReadContext): RecordBatch[] {
+  const handles: LeaseHandle[] = []
+  const newHandle = (): LeaseHandle | undefined => {
+    const handle = context.newHandle()
+    if (handle !== undefined) handles.push(handle)
+    return handle
+  }
+  try {
+    const batches = readIpc(bytesOfBlob(context, blob), newHandle)
+    batches.forEach((batch, index) => {
+      const handle = handles[index]
+      if (handle !== undefined) attachLease(batch, handle)
+    })
+    return batches
+  } catch (error) {
+    for (const handle of handles) handle.release()
+    throw new VineyardError('ERR_VINEYARD_METADATA', `chunk ${blob.id} is not an Arrow IPC stream`, { cause: error })
+  } finally {
+    context.handle?.release()
+  }
+}

@@ -1,0 +1,90 @@
+import { VineyardError } from '../errors.js'
+import { release } from '../memory/lease.js'
+import { argumentError, checkOptions } from '../options.js'
+import type { Chunk, ReaderOptions, StreamReader } from './reader.js'
+import { ReaderReadable } from './reader-readable.js'
+
+/** Two chunks: one being looked at, one ready. Node's 16 would keep half a gigabyte of 32 MiB chunks. */
+const defaultHighWaterMark = 2
+/** No further chunk is fetched ahead while unread ones hold this much. */
+const readAheadBytes = 64 * 2 ** 20
+
+export interface ReadStreamOptions extends ReaderOptions {
+  /** Destroys the stream with an AbortError. */
+  signal?: AbortSignal | undefined
+  /** Chunks that are fetched ahead: 2 by default. For a byte stream bytes, as in every byte-mode Readable. */
+  highWaterMark?: number | undefined
+}
+
+/** A stream's chunks as a core object-mode Readable. Destroying it before its end gives the stream up. */
+export class ChunkReadable<Out> extends ReaderReadable<Out> {
+  /** Sizes of the chunks in Node's buffer, oldest first. */
+  readonly #buffered: number[] = []
+  /** Node asked for a chunk that was not fetched because unread ones hold too much. */
+  #owesRead = false
+
+  constructor(open: () => Promise<StreamReader<Out>>, options: ReadStreamOptions) {
+    super(open, {
+      objectMode: true,
+      highWaterMark: options.highWaterMark ?? defaultHighWaterMark,
+      ...(options.signal === undefined ? {} : { signal: options.signal })
+    })
+  }
+
+  override _read(): void {
+    if (this.#unreadBytes() >= readAheadBytes) {
+      this.#owesRead = true
+      return
+    }
+    this.reader.nextChunk().then(
+      chunk => this.#deliver(chunk),
+      (error: unknown) => this.failAfterBuffered(error as Error)
+    )
+  }
+
+  override read(size?: number): Out | null {
+    const chunk = super.read(size) as Out | null
+    if (this.#owesRead && this.#unreadBytes() < readAheadBytes) {
+      this.#owesRead = false
+      process.nextTick(() => this._read())
+    }
+    return chunk
+  }
+
+  #deliver(chunk: Chunk<Out> | undefined): void {
+    if (this.destroyed) {
+      if (chunk !== undefined) release(chunk.value)
+      return
+    }
+    if (chunk === undefined) {
+      this.push(null)
+      return
+    }
+    if (chunk.value === null || chunk.value === undefined) {
+      this.failAfterBuffered(
+        new VineyardError('ERR_VINEYARD_TYPE', 'a chunk is null, which a Node stream cannot carry')
+      )
+      return
+    }
+    const before = this.readableLength
+    this.push(chunk.value)
+    // In flowing mode a chunk can go straight to the 'data' listeners.
+    if (this.readableLength > before) this.#buffered.push(chunk.bytes)
+  }
+
+  #unreadBytes(): number {
+    this.#buffered.splice(0, this.#buffered.length - this.readableLength)
+    return this.#buffered.reduce((sum, bytes) => sum + bytes, 0)
+  }
+}
+
+export function checkReadStreamOptions(options: ReadStreamOptions, further: readonly string[] = []): void {
+  checkOptions(options, ['signal', 'highWaterMark', 'copy', 'idleTimeout', ...further])
+  const { idleTimeout } = options
+  if (idleTimeout !== undefined && !(typeof idleTimeout === 'number' && idleTimeout > 0)) {
+    throw argumentError(
+      'ERR_OUT_OF_RANGE',
+      `The "idleTimeout" option must be a number of milliseconds > 0. Received ${String(idleTimeout)}`
+    )
+  }
+}

@@ -1,0 +1,57 @@
+import { Readable, type ReadableOptions } from 'node:stream'
+import type { StreamReader } from './reader.js'
+
+/** What the two kinds of Readable over a StreamReader share: opening, closing, and when a failure may show. */
+export abstract class ReaderReadable<Out> extends Readable {
+  readonly #open: () => Promise<StreamReader<Out>>
+  #reader: StreamReader<Out> | undefined
+  /** A failure met while reading ahead, held back: destroying now would discard the chunks before it. */
+  #heldError: Error | undefined
+
+  constructor(open: () => Promise<StreamReader<Out>>, options: ReadableOptions) {
+    super(options)
+    this.#open = open
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.#open().then(
+      reader => {
+        this.#reader = reader
+        callback()
+      },
+      (error: unknown) => callback(error as Error)
+    )
+  }
+
+  override read(size?: number): any {
+    const chunk: unknown = super.read(size)
+    if (this.#heldError !== undefined && this.readableLength === 0) {
+      const error = this.#heldError
+      process.nextTick(() => this.destroy(error))
+    }
+    return chunk
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (this.#reader === undefined) {
+      callback(error)
+      return
+    }
+    // A failure to close must not hide why the stream ended.
+    this.#reader.close().then(
+      () => callback(error),
+      (closeError: unknown) => callback(error ?? (closeError as Error))
+    )
+  }
+
+  /** Node calls _read only after _construct has called back. */
+  protected get reader(): StreamReader<Out> {
+    return this.#reader as StreamReader<Out>
+  }
+
+  /** Destroys the stream when everything before the failure has been read. */
+  protected failAfterBuffered(error: Error): void {
+    if (this.readableLength === 0) this.destroy(error)
+    else this.#heldError = error
+  }
+}

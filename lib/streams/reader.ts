@@ -1,0 +1,232 @@
+import { abortable, throwIfAborted } from '../abort.js'
+import type { ClientCore } from '../client/client-core.js'
+import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
+import { LeaseReturns } from '../client/lease-returns.js'
+import { ObjectReader, type ReadMode } from '../client/object-reader.js'
+import { openStream, pullChunk, readMode } from '../client/requests.js'
+import { Status, VineyardError } from '../errors.js'
+import { release } from '../memory/lease.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { Serial } from './serial.js'
+import { discardStream } from './teardown.js'
+
+/** One value of a stream. A pushed object may hold several (a Table's batches). */
+export interface Chunk<Out> {
+  value: Out
+  /** Bytes of shared memory it was made from. */
+  bytes: number
+  /** Whether it looks at shared memory; otherwise it was copied. */
+  leased: boolean
+}
+
+/** How a stream type turns a pulled id into values. Runs before the next pull, which deletes the object. */
+export type ChunkDecoder<Out> = (objects: ObjectReader, id: ObjectId, mode: ReadMode) => Promise<Chunk<Out>[]>
+
+export interface ReaderOptions {
+  /** Copy every chunk into memory of this process, which may be changed. */
+  copy?: boolean | undefined
+  /** Milliseconds without a chunk after which `next` gives up with ERR_VINEYARD_TIMEOUT; for foreign producers. */
+  idleTimeout?: number | undefined
+}
+
+export interface NextOptions {
+  /** Ends the wait. The chunk that would have come is not lost: the next call gets it. */
+  signal?: AbortSignal | undefined
+}
+
+/** What a reader needs to know of its stream. */
+export interface ReaderTarget<Out> {
+  id: ObjectId
+  name: string | undefined
+  decode: ChunkDecoder<Out>
+  counters: Counters
+}
+
+/**
+ * The consuming end of a stream, one for each stream. Chunks stay intact until they are released or collected. Closing
+ * it before the end fails the stream for its producer and frees what is queued.
+ */
+export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out> {
+  readonly #core: ClientCore
+  readonly #connection: Connection
+  readonly #objects: ObjectReader
+  readonly #target: ReaderTarget<Out>
+  readonly #mode: ReadMode
+  readonly #idleTimeout: number | undefined
+  readonly #calls = new Serial()
+  /** Values of the last pulled object that have not been asked for. */
+  #values: Chunk<Out>[] = []
+  /** The pull that is under way, kept when the call that started it was aborted. */
+  #pull: Promise<ObjectId> | undefined
+  #ended: 'drained' | VineyardError | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(
+    core: ClientCore,
+    connection: Connection,
+    target: ReaderTarget<Out>,
+    options: ReaderOptions
+  ) {
+    this.#core = core
+    this.#connection = connection
+    // The store counts leases by connection and takes them back while a pull waits; a vineyardd does neither.
+    const returns = connection.extended ? new LeaseReturns(connection) : core.returns
+    this.#objects = new ObjectReader(connection, returns, core.budget)
+    this.#target = target
+    this.#mode = options.copy === true ? 'copy' : 'auto'
+    this.#idleTimeout = options.idleTimeout
+    core.budget.addReader()
+    core.addDependent(this)
+  }
+
+  /** @internal Takes the stream's read mark: ERR_VINEYARD_STREAM_OPENED if somebody has it. */
+  static async open<Out>(
+    core: ClientCore,
+    target: ReaderTarget<Out>,
+    options: ReaderOptions = {}
+  ): Promise<StreamReader<Out>> {
+    const connection = await core.connect()
+    try {
+      await openStream(connection, target.id, readMode)
+      return new StreamReader(core, connection, target, options)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  /**
+   * The next value, or `{ done: true }` at the end. Rejects with ERR_VINEYARD_STREAM_FAILED when the producer failed or
+   * died, after everything it had appended was read.
+   */
+  async next(options: NextOptions = {}): Promise<IteratorResult<Out, undefined>> {
+    const chunk = await this.nextChunk(options)
+    return chunk === undefined ? { done: true, value: undefined } : { done: false, value: chunk.value }
+  }
+
+  /** @internal The next value with its size, or undefined at the end. */
+  nextChunk(options: NextOptions = {}): Promise<Chunk<Out> | undefined> {
+    return this.#calls.run(async () => {
+      for (;;) {
+        const chunk = this.#values.shift()
+        if (chunk !== undefined) return chunk
+        const id = await this.#nextId(options)
+        if (id === undefined) return undefined
+        this.#pull = undefined
+        this.#values = await this.#target.decode(this.#objects, id, this.#mode)
+        this.#count(this.#values)
+      }
+    }, options.signal)
+  }
+
+  /**
+   * The id of the next object instead of its value, or undefined at the end. The object is deleted by the call after:
+   * read it, or copy it, before.
+   */
+  nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
+    return this.#calls.run(async () => {
+      const id = await this.#nextId(options)
+      this.#pull = undefined
+      return id
+    }, options.signal)
+  }
+
+  /** Ends an iteration early, as `break` in `for await` does. */
+  async return(): Promise<IteratorResult<Out, undefined>> {
+    await this.close()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Frees the reader; before the end it gives the stream up. Ends a waiting `next`. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #nextId(options: NextOptions): Promise<ObjectId | undefined> {
+    throwIfAborted(options.signal)
+    if (this.#ended === 'drained') return undefined
+    if (this.#ended !== undefined) throw this.#ended
+    if (this.#closing !== undefined) throw closedError()
+    this.#pull ??= this.#startPull()
+    try {
+      return await this.#withinIdleTimeout(abortable(this.#pull, options.signal))
+    } catch (error) {
+      const { status, code } = error as VineyardError
+      if (code === 'ERR_VINEYARD_TIMEOUT' || (error as Error).name === 'AbortError') throw error
+      if (this.#closing !== undefined) throw closedError()
+      this.#ended = status === Status.StreamDrained ? 'drained' : asStreamFailure(error as VineyardError)
+      this.#release()
+      if (this.#ended === 'drained') return undefined
+      throw this.#ended
+    }
+  }
+
+  async #startPull(): Promise<ObjectId> {
+    const { id, memory } = await pullChunk(this.#connection, this.#target.id)
+    if (memory !== undefined) this.#core.budget.observe(memory)
+    return id
+  }
+
+  async #withinIdleTimeout<T>(wait: Promise<T>): Promise<T> {
+    const ms = this.#idleTimeout
+    if (ms === undefined) return wait
+    let timer: NodeJS.Timeout | undefined
+    const idle = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new VineyardError('ERR_VINEYARD_TIMEOUT', `no chunk arrived within ${ms} ms`)),
+        ms
+      )
+    })
+    try {
+      return await Promise.race([wait, idle])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #count(chunks: readonly Chunk<Out>[]): void {
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
+    this.#target.counters.read(
+      bytes,
+      chunks.some(chunk => chunk.bytes > 0 && !chunk.leased)
+    )
+  }
+
+  /** Lets go of what a reader holds besides its stream. Chunks that are still looked at keep the socket open. */
+  #release(): void {
+    this.#connection.close()
+    this.#core.budget.removeReader()
+    this.#core.removeDependent(this)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ended !== undefined) return
+    this.#pull?.catch(() => {})
+    await discardStream(this.#core, this.#connection, this.#target.id, this.#target.name)
+    this.#release()
+    await this.#calls.idle()
+    for (const { value } of this.#values.splice(0)) release(value)
+  }
+}
+
+function closedError(): VineyardError {
+  return new VineyardError('ERR_VINEYARD_CLOSED', 'the reader was closed')
+}
+
+/** Error replies to a pull, in terms of the stream. */
+function asStreamFailure(error: VineyardError): VineyardError {
+  if (error.status !== Status.ObjectNotExists) return error
+  return new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the stream was dropped', {
+    status: error.status,
+    cause: error
+  })
+}

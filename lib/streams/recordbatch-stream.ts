@@ -1,0 +1,81 @@
+import { Table, type RecordBatch, type TypeMap } from 'apache-arrow'
+import type { Client } from '../client/client.js'
+import type { ObjectReader, ReadMode } from '../client/object-reader.js'
+import type { Draft } from '../objects/model.js'
+import { describe } from '../objects/registry.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { hasSchema, SchemaCheck } from './batch-schema.js'
+import type { Chunk } from './reader.js'
+import {
+  createStreamObject,
+  openStreamObject,
+  VineyardStream,
+  type CreateStreamOptions,
+  type OpenStreamOptions
+} from './stream.js'
+import type { WriteStreamOptions } from './writable.js'
+
+const typename = 'vineyard::RecordBatchStream'
+
+export interface RecordBatchWriteStreamOptions extends WriteStreamOptions {
+  /** What a RecordBatch becomes: itself by default, or a vineyard::DataFrame, which Python reads as pandas. */
+  as?: 'recordbatch' | 'dataframe' | undefined
+  /** Refuse a batch whose schema differs from the first one's (the default). */
+  sameSchema?: boolean | undefined
+}
+
+/**
+ * A stream of objects, usually record batches: each chunk is an object of its own, so the reader may be in another
+ * language. Python reads what is written as pyarrow.RecordBatch, or as pandas.DataFrame with `as: 'dataframe'`.
+ */
+export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
+  RecordBatch<T> | Table<T>,
+  RecordBatch<T>,
+  RecordBatchWriteStreamOptions
+> {
+  static readonly typename = typename
+
+  /** Creates a stream on the client's server. */
+  static async create<T extends TypeMap = any>(
+    client: Client,
+    options: CreateStreamOptions = {}
+  ): Promise<RecordBatchStream<T>> {
+    return new RecordBatchStream<T>(client, await createStreamObject(client, typename, options))
+  }
+
+  /** Opens a stream that exists, by id or name. */
+  static async open<T extends TypeMap = any>(
+    client: Client,
+    idOrName: ObjectId | string,
+    options: OpenStreamOptions = {}
+  ): Promise<RecordBatchStream<T>> {
+    return new RecordBatchStream<T>(client, await openStreamObject(client, typename, idOrName, options))
+  }
+
+  protected override readonly decode = readChunk<T>
+  protected override readonly writerOptions = ['as', 'sameSchema']
+
+  protected override describer(
+    options: RecordBatchWriteStreamOptions
+  ): (value: RecordBatch<T> | Table<T>) => readonly Draft[] {
+    const { as } = options
+    const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
+    return value => {
+      // Any object can be pushed; only batches have a schema to compare.
+      if (hasSchema(value)) schemas?.check(value)
+      return [describe(value, { as })]
+    }
+  }
+}
+
+/** Any object can be pushed. A Table comes as its batches, which share its memory by count. */
+async function readChunk<T extends TypeMap>(
+  objects: ObjectReader,
+  id: ObjectId,
+  mode: ReadMode
+): Promise<Chunk<RecordBatch<T>>[]> {
+  const { value, bytes, leased } = await objects.read(id, mode)
+  if (!(value instanceof Table)) return [{ value: value as RecordBatch<T>, bytes, leased }]
+  const { batches } = value as Table<T>
+  return batches.map(batch => ({ value: batch, bytes: bytes / batches.length, leased }))
+}

@@ -1,0 +1,198 @@
+import type { Readable, Writable } from 'node:stream'
+import { throwIfAborted } from '../abort.js'
+import type { Client } from '../client/client.js'
+import { Counters, type StreamStats } from '../client/counters.js'
+import { createData, createStream, deleteData, persist, putName } from '../client/requests.js'
+import { VineyardError } from '../errors.js'
+import type { Draft, Metadata } from '../objects/model.js'
+import { checkOptions } from '../options.js'
+import { checkObjectId, isObjectId, type ObjectId } from '../protocol/ids.js'
+import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
+import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js'
+import { discardStream } from './teardown.js'
+import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
+import { StreamWriter } from './writer.js'
+
+export interface CreateStreamOptions {
+  /** Any JSON values, for whoever opens the stream; C++ expects strings. */
+  params?: JsonObject | undefined
+  /** Gives the stream a name, and so makes it persistent. `drop()` removes it. */
+  name?: string | undefined
+}
+
+export interface OpenStreamOptions {
+  /** Wait until somebody puts the name. */
+  wait?: boolean | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** What all stream types share. A stream has one writer and one reader, in any two processes. */
+export abstract class VineyardStream<
+  In = unknown,
+  Out = unknown,
+  WriteOptions extends WriteStreamOptions = WriteStreamOptions
+> {
+  readonly id: ObjectId
+  readonly meta: Metadata
+  readonly params: JsonObject
+  protected readonly client: Client
+  readonly #counters: Counters
+
+  /** @internal Use create(), open() or client.get(). */
+  constructor(client: Client, meta: Metadata) {
+    this.client = client
+    this.#counters = new Counters(client.core.counters)
+    this.meta = meta
+    this.id = meta.id
+    this.params = readParams(meta)
+  }
+
+  /** How a pulled object becomes values. */
+  protected abstract readonly decode: ChunkDecoder<Out>
+  /** What one writer makes of a written value: the chunks, in order. It throws ERR_VINEYARD_TYPE. */
+  protected abstract describer(options: WriteOptions): (value: In) => readonly Draft[]
+  /** Options of a writer beyond those that all stream types have. */
+  protected abstract readonly writerOptions: readonly string[]
+
+  /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
+  createReadStream(options: ReadStreamOptions = {}): Readable {
+    checkReadStreamOptions(options)
+    return new ChunkReadable(() => this.connectReader(this.client, options), options)
+  }
+
+  /** A core object-mode Writable. The stream's write mark is taken when it opens. */
+  createWriteStream(options: WriteOptions = {} as WriteOptions): Writable {
+    checkWriteStreamOptions(options, this.writerOptions)
+    return new ChunkWritable(() => this.connectWriter(this.client, options), options)
+  }
+
+  /** The lower level of reading, through this stream's client or another one. */
+  async openReader(client: Client = this.client, options: ReaderOptions = {}): Promise<StreamReader<Out>> {
+    checkReadStreamOptions(options)
+    return this.connectReader(client, options)
+  }
+
+  /** The lower level of writing, through this stream's client or another one. */
+  async openWriter(client: Client = this.client, options: WriteOptions = {} as WriteOptions): Promise<StreamWriter<In>> {
+    checkWriteStreamOptions(options, this.writerOptions)
+    return this.connectWriter(client, options)
+  }
+
+  /** What this object's readers and writers have done so far. */
+  stats(): StreamStats {
+    return this.#counters.snapshot()
+  }
+
+  /** Removes the stream with what is queued in it, its object and its name. Its reader and writer fail. */
+  async drop(): Promise<void> {
+    const { core } = this.client
+    const puller = await core.connect()
+    try {
+      await discardStream(core, puller, this.id, await this.#currentName())
+    } finally {
+      puller.close()
+    }
+  }
+
+  protected async connectReader(client: Client, options: ReaderOptions): Promise<StreamReader<Out>> {
+    const { id, decode } = this
+    const target = { id, name: nameOf(this.meta), decode, counters: this.#countersFor(client) }
+    return StreamReader.open<Out>(client.core, target, options)
+  }
+
+  protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
+    const target = { id: this.id, describe: this.describer(options), counters: this.#countersFor(client) }
+    return StreamWriter.open<In>(client.core, target, options)
+  }
+
+  /** Another client's reader or writer counts for that client, and is not seen in `stats()` here. */
+  #countersFor(client: Client): Counters {
+    return client === this.client ? this.#counters : new Counters(client.core.counters)
+  }
+
+  /** The name may have been put after this object was made. */
+  async #currentName(): Promise<string | undefined> {
+    try {
+      return nameOf(await this.client.getMeta(this.id))
+    } catch {
+      return nameOf(this.meta)
+    }
+  }
+}
+
+/** Makes the object of a stream and its queue. */
+export async function createStreamObject(
+  client: Client,
+  typename: string,
+  options: CreateStreamOptions
+): Promise<Metadata> {
+  checkOptions(options, ['params', 'name', 'consumers', 'policy', 'resumable'])
+  refuseStoreOnly(options)
+  const { connection, reader } = client.core
+  const { params = {}, name } = options
+  const content = {
+    typename,
+    params_: stringifyJson(params),
+    nbytes: 0,
+    global: false,
+    instance_id: connection.info.instanceId
+  }
+  const [id] = (await createData(connection, [content])) as [ObjectId]
+  try {
+    await createStream(connection, id)
+    if (name !== undefined) {
+      await persist(connection, id)
+      await putName(connection, id, name)
+    }
+    return await reader.metadata(id)
+  } catch (error) {
+    await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+    throw error
+  }
+}
+
+/** The metadata of an existing stream, by id or name. Rejects with ERR_VINEYARD_TYPE if it is something else. */
+export async function openStreamObject(
+  client: Client,
+  typename: string,
+  idOrName: string,
+  options: OpenStreamOptions
+): Promise<Metadata> {
+  checkOptions(options, ['wait', 'signal'])
+  if (typeof idOrName !== 'string') checkObjectId(idOrName, 'idOrName')
+  const { wait = false, signal } = options
+  throwIfAborted(signal)
+  const id = isObjectId(idOrName)
+    ? idOrName
+    : await client.getName(idOrName, signal === undefined ? { wait } : { wait, signal })
+  const meta = await client.getMeta(id)
+  if (meta.typename.startsWith(typename)) return meta
+  throw new VineyardError('ERR_VINEYARD_TYPE', `${idOrName} is a ${meta.typename}, not a ${typename}`)
+}
+
+function refuseStoreOnly(options: CreateStreamOptions): void {
+  for (const name of ['consumers', 'policy', 'resumable']) {
+    if ((options as Record<string, unknown>)[name] === undefined) continue
+    throw new VineyardError('ERR_VINEYARD_UNSUPPORTED', `the option "${name}" is not supported by this version`)
+  }
+}
+
+/** `__name` is escaped as in a JSON pointer. */
+function nameOf(meta: Metadata): string | undefined {
+  const name = meta['__name']
+  return typeof name === 'string' ? name.replaceAll('~1', '/').replaceAll('~0', '~') : undefined
+}
+
+function readParams(meta: Metadata): JsonObject {
+  const text = meta['params_']
+  if (typeof text !== 'string') return {}
+  let params
+  try {
+    params = parseJson(text)
+  } catch (error) {
+    throw new VineyardError('ERR_VINEYARD_METADATA', `params_ of ${meta.id} is not JSON`, { cause: error })
+  }
+  if (typeof params === 'object' && params !== null && !Array.isArray(params)) return params
+  throw new VineyardError('ERR_VINEYARD_METADATA', `params_ of ${meta.id} is not a JSON object`)
+}

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Connection } from '../client/connection.js'
+import { exists } from '../client/requests.js'
+import type { ObjectId } from '../protocol/ids.js'
+
+/** How much a writer may push ahead of the consumer. */
+export interface WindowLimits {
+  /** Chunks pushed and not consumed. */
+  chunks: number
+  /** Bytes of shared memory in them. A larger chunk is pushed when nothing else is outstanding. */
+  bytes: number
+}
+
+/** The chunks a writer has pushed and its consumer has not left behind. */
+export interface Window {
+  /** Resolves when a chunk of `bytes` may be pushed, with whether it had to wait; rejects when `signal` aborts. */
+  waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean>
+  pushed(id: ObjectId, bytes: number): void
+  close(): void
+}
+
+/** Whether one more chunk fits. With nothing outstanding everything does, or a large chunk would wait for ever. */
+function fits(limits: WindowLimits, chunks: number, held: number, bytes: number): boolean {
+  return chunks === 0 || (chunks < limits.chunks && held + bytes <= limits.bytes)
+}
+
+/** On the embedded store: it says at once when a chunk has been consumed. */
+export class NotifiedWindow implements Window {
+  readonly #limits: WindowLimits
+  readonly #connection: Connection
+  readonly #unsubscribe: () => void
+  #pushedChunks = 0
+  #pushedBytes = 0
+  #consumedChunks = 0
+  #consumedBytes = 0
+  #wake: (() => void) | undefined
+
+  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits) {
+    this.#connection = connection
+    this.#limits = limits
+    this.#unsubscribe = connection.onEvent(event => {
+      if (event.event !== 'stream_consumed' || event.id !== stream) return
+      this.#consumedChunks = event.chunks
+      this.#consumedBytes = event.bytes
+      this.#wake?.()
+    })
+  }
+
+  async waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const hasRoom = (): boolean =>
+      fits(
+        this.#limits,
+        Math.max(0, this.#pushedChunks - this.#consumedChunks),
+        Math.max(0, this.#pushedBytes - this.#consumedBytes),
+        bytes
+      )
+    if (hasRoom()) return false
+    // The event that opens the window is no request: without this the process could end while it waits.
+    const letGo = this.#connection.hold()
+    try {
+      while (!hasRoom()) await this.#consumption(signal)
+      return true
+    } finally {
+      letGo()
+    }
+  }
+
+  #consumption(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        this.#wake = undefined
+        signal.removeEventListener('abort', onAbort)
+        settle()
+      }
+      const onAbort = (): void => end(() => reject(signal.reason as Error))
+      this.#wake = () => end(resolve)
+      signal.addEventListener('abort', onAbort)
+      if (signal.aborted) onAbort()
+    })
+  }
+
+  pushed(_id: ObjectId, bytes: number): void {
+    this.#pushedChunks += 1
+    this.#pushedBytes += bytes
+  }
+
+  close(): void {
+    this.#unsubscribe()
+  }
+}
+
+/** On a vineyardd nothing tells that a chunk was consumed, but its id vanishes with the next pull. */
+const firstPollMs = 1
+const longestPollMs = 20
+
+export class PolledWindow implements Window {
+  readonly #limits: WindowLimits
+  readonly #connection: Connection
+  readonly #outstanding: { id: ObjectId; bytes: number }[] = []
+  #bytes = 0
+
+  constructor(connection: Connection, limits: WindowLimits) {
+    this.#connection = connection
+    this.#limits = limits
+  }
+
+  async waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean> {
+    if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return false
+    for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
+      while (await this.#dropConsumed()) {
+        poll = firstPollMs
+        if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return true
+      }
+      try {
+        await delay(poll, undefined, { signal })
+      } catch {
+        throw signal.reason as Error
+      }
+    }
+  }
+
+  pushed(id: ObjectId, bytes: number): void {
+    this.#outstanding.push({ id, bytes })
+    this.#bytes += bytes
+  }
+
+  close(): void {
+    this.#outstanding.length = 0
+  }
+
+  /** Forgets the oldest chunk if it is gone. Chunks are consumed in order, so only that one needs to be asked for. */
+  async #dropConsumed(): Promise<boolean> {
+    const [oldest] = this.#outstanding
+    if (oldest === undefined || (await exists(this.#connection, oldest.id))) return false
+    this.#outstanding.shift()
+    this.#bytes -= oldest.bytes
+    return true
+  }
+}

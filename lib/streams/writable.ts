@@ -1,0 +1,32 @@
+import { checkOptions } from '../options.js'
+import { WriterWritable } from './writer-writable.js'
+import type { StreamWriter, WriterOptions } from './writer.js'
+
+export interface WriteStreamOptions extends WriterOptions {
+  /** Destroys the stream with an AbortError, which fails it for its reader. */
+  signal?: AbortSignal | undefined
+  /** Chunks that `write` takes before it returns false: 1 by default. For a byte stream bytes. */
+  highWaterMark?: number | undefined
+}
+
+/**
+ * The producing end of a stream as a core object-mode Writable. The callback of a write is held while the window is full
+ * or the server has no memory. 'finish' means that the server has everything, not that it was consumed.
+ */
+export class ChunkWritable<In> extends WriterWritable<In> {
+  constructor(open: () => Promise<StreamWriter<In>>, options: WriteStreamOptions) {
+    super(open, {
+      objectMode: true,
+      highWaterMark: options.highWaterMark ?? 1,
+      ...(options.signal === undefined ? {} : { signal: options.signal })
+    })
+  }
+
+  override _write(chunk: In, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.append(chunk, callback)
+  }
+}
+
+export function checkWriteStreamOptions(options: WriteStreamOptions, further: readonly string[]): void {
+  checkOptions(options, ['signal', 'highWaterMark', 'window', ...further])
+}

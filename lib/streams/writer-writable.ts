@@ -1,0 +1,58 @@
+import { Writable, type WritableOptions } from 'node:stream'
+import type { StreamWriter } from './writer.js'
+
+/** What the two kinds of Writable over a StreamWriter share. Any end other than `end()` fails the stream. */
+export abstract class WriterWritable<In> extends Writable {
+  readonly #open: () => Promise<StreamWriter<In>>
+  #writer: StreamWriter<In> | undefined
+
+  constructor(open: () => Promise<StreamWriter<In>>, options: WritableOptions) {
+    super(options)
+    this.#open = open
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.#open().then(
+      writer => {
+        this.#writer = writer
+        // The reader can go away while nothing is being written; the source must be told then too.
+        writer.onFailed(error => this.destroy(error))
+        callback()
+      },
+      (error: unknown) => callback(error as Error)
+    )
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    settle(this.#opened.finish(), callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (this.#writer === undefined) {
+      callback(error)
+      return
+    }
+    // A failure to close must not hide why the stream ended.
+    this.#writer.close().then(
+      () => callback(error),
+      (closeError: unknown) => callback(error ?? (closeError as Error))
+    )
+  }
+
+  /** Appends and calls back when the stream has it: held while the window is full or there is no memory. */
+  protected append(value: In, callback: (error?: Error | null) => void): void {
+    settle(this.#opened.append(value), callback)
+  }
+
+  /** Node calls _write and _final only after _construct has called back. */
+  get #opened(): StreamWriter<In> {
+    return this.#writer as StreamWriter<In>
+  }
+}
+
+function settle(work: Promise<unknown>, callback: (error?: Error | null) => void): void {
+  work.then(
+    () => callback(),
+    (error: unknown) => callback(error as Error)
+  )
+}

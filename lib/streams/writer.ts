@@ -1,0 +1,325 @@
+import { AbortError, throwIfAborted } from '../abort.js'
+import { allocateBlobs } from '../client/blob-allocation.js'
+import type { ClientCore } from '../client/client-core.js'
+import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
+import { buildObject, draftBytes } from '../client/object-builder.js'
+import {
+  deleteData,
+  dropBuffer,
+  instanceStatus,
+  openStream,
+  pushChunk,
+  sealBuffer,
+  stopStream,
+  writeMode
+} from '../client/requests.js'
+import { Status, VineyardError } from '../errors.js'
+import { native } from '../native.js'
+import type { Draft } from '../objects/model.js'
+import { argumentError } from '../options.js'
+import { isObjectId, type ObjectId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+import { Serial } from './serial.js'
+import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
+
+/** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
+const defaultWindowChunks = 32
+const defaultWindowShare = 1 / 4
+
+export interface WriterOptions {
+  /** Chunks and bytes that may be pushed and not consumed: 32 chunks and a quarter of the server's memory by default. */
+  window?: Partial<WindowLimits> | undefined
+}
+
+/** What a writer needs to know of its stream. */
+export interface WriterTarget<In> {
+  id: ObjectId
+  /** The chunks that a value becomes, in order. Throws ERR_VINEYARD_TYPE. */
+  describe: (value: In) => readonly Draft[]
+  counters: Counters
+}
+
+/**
+ * The producing end of a stream, one for each stream. Appends happen in the order they were called; each waits while the
+ * window is full or the server has no memory.
+ */
+export class StreamWriter<In = unknown> {
+  readonly #core: ClientCore
+  readonly #counters: Counters
+  readonly #connection: Connection
+  readonly #stream: ObjectId
+  readonly #describe: (value: In) => readonly Draft[]
+  readonly #window: Window
+  readonly #memoryLimit: number
+  readonly #appends = new Serial()
+  /** Ends every wait of this writer; its reason is what they reject with. */
+  readonly #stopped = new AbortController()
+  /** Memory handed out by `allocate` that has not been appended. */
+  readonly #allocated = new Map<ArrayBufferLike, Payload>()
+  readonly #unsubscribe: (() => void)[] = []
+  #onFailed: ((error: VineyardError) => void) | undefined
+  #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open'
+  #closing: Promise<void> | undefined
+
+  private constructor(
+    core: ClientCore,
+    connection: Connection,
+    target: WriterTarget<In>,
+    window: Window,
+    memoryLimit: number
+  ) {
+    this.#core = core
+    this.#connection = connection
+    this.#stream = target.id
+    this.#describe = target.describe
+    this.#counters = target.counters
+    this.#window = window
+    this.#memoryLimit = memoryLimit
+    this.#unsubscribe.push(
+      connection.onEvent(event => {
+        if (event.event === 'stream_failed' && event.id === target.id) {
+          this.#lost(VineyardError.fromStatus(event.code, event.message))
+        }
+      }),
+      connection.onClosed(error => this.#lost(error))
+    )
+    core.addDependent(this)
+  }
+
+  /** @internal Takes the stream's write mark: ERR_VINEYARD_STREAM_OPENED if somebody has it. */
+  static async open<In>(
+    core: ClientCore,
+    target: WriterTarget<In>,
+    options: WriterOptions = {}
+  ): Promise<StreamWriter<In>> {
+    const connection = await core.connect()
+    try {
+      await openStream(connection, target.id, writeMode)
+      const { memoryLimit } = await instanceStatus(connection)
+      const limits = windowLimits(options.window, memoryLimit)
+      const window = connection.extended
+        ? new NotifiedWindow(connection, target.id, limits)
+        : new PolledWindow(connection, limits)
+      return new StreamWriter(core, connection, target, window, memoryLimit)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  /**
+   * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk.
+   * Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
+   * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. An abort leaves
+   * the stream without this chunk and usable.
+   */
+  append(value: In | ObjectId | Uint8Array, options: { signal?: AbortSignal } = {}): Promise<ObjectId> {
+    const { signal } = options
+    return this.#appends.run(async () => {
+      if (signal === undefined) return this.#append(value, this.#stopped.signal)
+      try {
+        return await this.#append(value, AbortSignal.any([signal, this.#stopped.signal]))
+      } catch (error) {
+        if (signal.aborted && !this.#stopped.signal.aborted) throw new AbortError(signal.reason)
+        throw error
+      }
+    }, signal)
+  }
+
+  /**
+   * `size` bytes of shared memory to fill in place and give to `append`, which takes them (the array becomes empty).
+   * What is never appended is freed when the writer is closed.
+   */
+  async allocate(size: number): Promise<Buffer> {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw argumentError('ERR_OUT_OF_RANGE', `The "size" argument must be an integer >= 1. Received ${String(size)}`)
+    }
+    this.#refuseWhatCannotFit(size)
+    return this.#appends.run(async () => {
+      this.#checkOpen()
+      const [payload] = await allocateBlobs(this.#connection, [size], {
+        wait: true,
+        scoped: true,
+        signal: this.#stopped.signal
+      })
+      const { offset } = payload as Payload
+      const view = this.#connection.descriptors.region(payload as Payload).writableView(offset, size)
+      this.#allocated.set(view, payload as Payload)
+      return Buffer.from(view)
+    })
+  }
+
+  /** Ends the stream: readers get what was appended, then the end. Resolves when the server knows. */
+  async finish(): Promise<void> {
+    if (this.#state === 'finished') return
+    await this.#appends.run(async () => {
+      this.#checkOpen()
+      this.#state = 'finishing'
+      try {
+        await stopStream(this.#connection, this.#stream, false)
+        this.#state = 'finished'
+      } catch (error) {
+        this.#state = 'failed'
+        throw this.#asStreamFailure(error)
+      }
+    })
+    await this.close()
+  }
+
+  /** Ends the stream with a failure: readers get what was appended, then ERR_VINEYARD_STREAM_FAILED. */
+  async fail(reason?: unknown): Promise<void> {
+    this.#stop(new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the writer failed the stream', { cause: reason }))
+    await this.close()
+  }
+
+  /** Frees the writer. Without `finish()` before it, the stream fails. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal Told once when the stream fails from outside, even while nothing is being appended. */
+  onFailed(listener: (error: VineyardError) => void): void {
+    if (this.#state === 'failed') listener(this.#stopped.signal.reason as VineyardError)
+    else this.#onFailed = listener
+  }
+
+  async #append(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<ObjectId> {
+    this.#checkOpen()
+    throwIfAborted(signal)
+    if (isObjectId(value)) {
+      await this.#waitForRoom(0, signal)
+      return this.#push(value, 0, signal)
+    }
+    const allocated = value instanceof Uint8Array ? this.#allocated.get(value.buffer) : undefined
+    if (allocated !== undefined) return this.#pushAllocated((value as Uint8Array).buffer, allocated, signal)
+    const drafts = this.#describe(value as In)
+    const sizes = drafts.map(draftBytes)
+    // All are looked at before the first is pushed: a value is appended whole or not at all.
+    for (const size of sizes) this.#refuseWhatCannotFit(size)
+    let last: ObjectId | undefined
+    for (const [index, draft] of drafts.entries()) last = await this.#pushDraft(draft, sizes[index] as number, signal)
+    return last as ObjectId
+  }
+
+  async #pushDraft(draft: Draft, bytes: number, signal: AbortSignal): Promise<ObjectId> {
+    await this.#waitForRoom(bytes, signal)
+    let id
+    try {
+      ;({ id } = await buildObject(this.#connection, draft, { wait: true, scoped: true, signal }))
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+    return this.#pushOwn(id, bytes, signal)
+  }
+
+  async #pushAllocated(buffer: ArrayBufferLike, payload: Payload, signal: AbortSignal): Promise<ObjectId> {
+    await this.#waitForRoom(payload.size, signal)
+    await sealBuffer(this.#connection, payload.id)
+    this.#allocated.delete(buffer)
+    native.detach(buffer as ArrayBuffer)
+    return this.#pushOwn(payload.id, payload.size, signal)
+  }
+
+  /** Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. */
+  async #pushOwn(id: ObjectId, bytes: number, signal: AbortSignal): Promise<ObjectId> {
+    try {
+      return await this.#push(id, bytes, signal)
+    } catch (error) {
+      await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
+      throw error
+    }
+  }
+
+  async #push(id: ObjectId, bytes: number, signal: AbortSignal): Promise<ObjectId> {
+    this.#checkOpen()
+    throwIfAborted(signal)
+    try {
+      await pushChunk(this.#connection, this.#stream, id, bytes)
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+    this.#window.pushed(id, bytes)
+    this.#counters.wrote(bytes)
+    return id
+  }
+
+  async #waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
+    try {
+      if (await this.#window.waitForRoom(bytes, signal)) this.#counters.waited()
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+  }
+
+  #refuseWhatCannotFit(bytes: number): void {
+    if (bytes <= this.#memoryLimit) return
+    throw new VineyardError(
+      'ERR_VINEYARD_NO_MEMORY',
+      `a chunk of ${bytes} bytes can never fit into a server of ${this.#memoryLimit} bytes`,
+      { status: Status.NotEnoughMemory }
+    )
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'open') return
+    if (this.#stopped.signal.aborted) throw this.#stopped.signal.reason as Error
+    throw new VineyardError('ERR_VINEYARD_CLOSED', 'the writer has finished')
+  }
+
+  /** The first reason wins: what fails because of it is only its consequence. */
+  #asStreamFailure(error: unknown): unknown {
+    if (this.#stopped.signal.aborted) return this.#stopped.signal.reason
+    const { status } = error as VineyardError
+    if (status !== Status.ObjectNotExists && status !== Status.InvalidStreamState) return error
+    return new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the stream was stopped or dropped: its reader has gone', {
+      status,
+      cause: error
+    })
+  }
+
+  #lost(error: VineyardError): void {
+    if (this.#state !== 'open') return
+    this.#stop(error)
+    this.#onFailed?.(error)
+  }
+
+  #stop(reason: VineyardError): void {
+    if (this.#state !== 'open' && this.#state !== 'finishing') return
+    this.#state = 'failed'
+    this.#stopped.abort(reason)
+  }
+
+  async #close(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    const failed = this.#state !== 'finished'
+    if (this.#state === 'open') {
+      this.#stop(new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()'))
+    }
+    // From the client's connection: this one may be waiting for memory, which this ends on the store.
+    if (failed) await stopStream(this.#core.connection, this.#stream, true).catch(() => {})
+    await this.#appends.idle()
+    for (const [view, payload] of this.#allocated) {
+      native.detach(view as ArrayBuffer)
+      await dropBuffer(this.#connection, payload.id).catch(() => {})
+    }
+    this.#allocated.clear()
+    this.#window.close()
+    this.#connection.close()
+    this.#core.removeDependent(this)
+  }
+}
+
+function windowLimits(window: Partial<WindowLimits> | undefined, memoryLimit: number): WindowLimits {
+  const { chunks = defaultWindowChunks, bytes = memoryLimit * defaultWindowShare } = window ?? {}
+  for (const [name, value] of Object.entries({ chunks, bytes })) {
+    if (typeof value !== 'number' || !(value >= 1)) {
+      throw argumentError('ERR_OUT_OF_RANGE', `The "window.${name}" option must be a number >= 1. Received ${String(value)}`)
+    }
+  }
+  return { chunks, bytes }
+}

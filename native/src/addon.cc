@@ -1,0 +1,159 @@
+#include <sys/stat.h>
+
+#include <climits>
+
+#include "arguments.h"
+#include "channel.h"
+#include "env_state.h"
+#include "errors.h"
+#include "json_scan.h"
+#include "listener.h"
+#include "mapping.h"
+#include "memory.h"
+#include "unix_socket.h"
+
+namespace {
+/** Throws if the call failed. */
+Napi::Value Done(const Napi::CallbackInfo& call, const SystemError& error) {
+  if (error) Throw(call.Env(), error);
+  return call.Env().Undefined();
+}
+
+Napi::Value Connect(const Napi::CallbackInfo& call) {
+  std::string path;
+  int64_t max_frame;
+  if (!ReadPath(call, 0, "path", &path)) return {};
+  if (!ReadInteger(call, 1, "maxFrame", 0, kMaxSafeInteger, &max_frame)) return {};
+  SystemError error;
+  Descriptor socket = ConnectSocket(path, &error);
+  if (!socket) return Done(call, error);
+  max_frame = std::min(max_frame, Channel::kMaxFrame);
+  return Napi::Value(call.Env(), Channel::New(EnvState::From(call), std::move(socket), max_frame));
+}
+
+Napi::Value Listen(const Napi::CallbackInfo& call) {
+  std::string path;
+  int64_t backlog;
+  int64_t max_frame;
+  if (!ReadPath(call, 0, "path", &path)) return {};
+  if (!ReadInteger(call, 1, "backlog", 0, INT_MAX, &backlog)) return {};
+  if (!ReadInteger(call, 2, "maxFrame", 0, kMaxSafeInteger, &max_frame)) return {};
+  if (!ReadFunction(call.Env(), call[3], "onConnection")) return {};
+  if (!ReadFunction(call.Env(), call[4], "onError")) return {};
+  SystemError error;
+  Descriptor socket = ListenSocket(path, static_cast<int>(backlog), &error);
+  if (!socket) return Done(call, error);
+  max_frame = std::min(max_frame, Channel::kMaxFrame);
+  return Napi::Value(call.Env(),
+                     Listener::New(EnvState::From(call), std::move(socket), max_frame, call[3], call[4]));
+}
+
+Napi::Value CreateMemoryFile(const Napi::CallbackInfo& call) {
+  std::string name;
+  int64_t size;
+  if (!ReadText(call, 0, "name", &name) || !ReadInteger(call, 1, "size", 1, kMaxSafeInteger, &size))
+    return {};
+  SystemError error;
+  Descriptor memory = CreateMemory(name, size, &error);
+  if (!memory) return Done(call, error);
+  return Napi::Number::New(call.Env(), memory.release());
+}
+
+bool ReadRange(const Napi::CallbackInfo& call, int* fd, int64_t* offset, int64_t* length) {
+  return ReadDescriptor(call, 0, fd) && ReadInteger(call, 1, "offset", 0, kMaxSafeInteger, offset) &&
+         ReadInteger(call, 2, "length", 0, kMaxSafeInteger, length);
+}
+
+Napi::Value Reserve(const Napi::CallbackInfo& call) {
+  int fd;
+  int64_t offset;
+  int64_t length;
+  if (!ReadRange(call, &fd, &offset, &length)) return {};
+  return Done(call, ReservePages(fd, offset, length));
+}
+
+Napi::Value Punch(const Napi::CallbackInfo& call) {
+  int fd;
+  int64_t offset;
+  int64_t length;
+  if (!ReadRange(call, &fd, &offset, &length)) return {};
+  return Done(call, PunchHole(fd, offset, length));
+}
+
+/** For descriptors made here: in a worker `fs.closeSync` warns about each that `fs.openSync` has not made. */
+Napi::Value CloseFd(const Napi::CallbackInfo& call) {
+  int fd;
+  if (!ReadDescriptor(call, 0, &fd)) return {};
+  // Never retried: on Linux the descriptor is gone even after EINTR.
+  return Done(call, ::close(fd) == 0 || errno == EINTR ? SystemError{} : SystemError{errno, "close"});
+}
+
+Napi::Value Map(const Napi::CallbackInfo& call) {
+  int fd;
+  int64_t length;
+  if (!ReadDescriptor(call, 0, &fd) || !ReadInteger(call, 1, "length", 1, kMaxSafeInteger, &length))
+    return {};
+  if (!call[2].IsBoolean()) {
+    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "writable must be a boolean");
+    return {};
+  }
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return Done(call, {errno, "fstat"});
+  if (status.st_size < length) {
+    ThrowRangeError(
+        call.Env(), "ERR_OUT_OF_RANGE",
+        "Cannot map " + std::to_string(length) + " bytes of a file of " + std::to_string(status.st_size));
+    return {};
+  }
+  EnvState& state = EnvState::From(call);
+  SystemError error;
+  Region* region =
+      Region::Map(state.regions(), fd, static_cast<size_t>(length), call[2].As<Napi::Boolean>(), &error);
+  if (region == nullptr) return Done(call, error);
+  return Napi::Value(call.Env(), Mapping::New(state, region));
+}
+
+Napi::Value MarkLongIntegers(const Napi::CallbackInfo& call) {
+  if (!call[0].IsString()) {
+    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "json must be a string");
+    return {};
+  }
+  // UTF-16 keeps lone surrogates, which a way through UTF-8 would replace.
+  const std::u16string json = call[0].As<Napi::String>().Utf16Value();
+  std::u16string marked;
+  if (!ScanJson(json.data(), json.size(), &marked).changed) return call[0];
+  return Napi::String::New(call.Env(), marked);
+}
+
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+napi_value Invoke(napi_env env, napi_callback_info info) {
+  Napi::CallbackInfo call(env, info);
+  return function(call);
+}
+
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+void Export(EnvState& state, napi_value exports, const char* name) {
+  napi_value value = nullptr;
+  napi_create_function(state.env(), name, NAPI_AUTO_LENGTH, Invoke<function>, &state, &value);
+  napi_set_named_property(state.env(), exports, name, value);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  const auto state = EnvState::Create(env);
+  Channel::Define(*state);
+  Listener::Define(*state);
+  Mapping::Define(*state);
+  Export<Connect>(*state, exports, "connect");
+  Export<Listen>(*state, exports, "listen");
+  Export<CreateMemoryFile>(*state, exports, "createMemory");
+  Export<Reserve>(*state, exports, "reserve");
+  Export<Punch>(*state, exports, "punchHole");
+  Export<CloseFd>(*state, exports, "closeFd");
+  Export<Map>(*state, exports, "map");
+  Export<DetachView>(*state, exports, "detach");
+  Export<MarkLongIntegers>(*state, exports, "markLongIntegers");
+  return exports;
+}
+}  // namespace
+
+NODE_API_MODULE(vineyard_streams, Init)

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "descriptor.h"
+#include "errors.h"
+
+/** A sealed memfd of `size` bytes. */
+Descriptor CreateMemory(const std::string& name, int64_t size, SystemError* error);
+
+SystemError ReservePages(int fd, int64_t offset, int64_t length);
+
+/** Frees the whole pages inside a range. */
+SystemError PunchHole(int fd, int64_t offset, int64_t length);

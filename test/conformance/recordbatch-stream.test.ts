@@ -1,0 +1,246 @@
+import { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { expect } from 'chai'
+import type { RecordBatch } from 'apache-arrow'
+import { RecordBatchStream, release, VineyardError, type Client } from 'vineyard-streams'
+import { seedBatch, valuesOf } from '../support/batches.js'
+import { onEachServer } from '../support/subjects.js'
+
+function read(stream: RecordBatchStream, options: object = {}): AsyncIterable<RecordBatch> & Readable {
+  return stream.createReadStream(options)
+}
+
+function source(chunks: number, rows: number): Readable {
+  return Readable.from(
+    (function* () {
+      for (let index = 0; index < chunks; index += 1) yield seedBatch(index, rows)
+    })(),
+    { highWaterMark: 1 }
+  )
+}
+
+async function rejection(work: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await work
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('it did not reject')
+}
+
+onEachServer('RecordBatchStream', '256Mi', bench => {
+  /** A stream seen by two clients, as two processes would. */
+  async function ends(): Promise<{ out: RecordBatchStream; into: RecordBatchStream; clients: Client[] }> {
+    const producer = await bench.client()
+    const consumer = await bench.client()
+    const out = await RecordBatchStream.create(producer)
+    const into = (await consumer.get(out.id)) as RecordBatchStream
+    return { out, into, clients: [producer, consumer] }
+  }
+
+  it('carries the seed page’s example: put, append the id, finish, read to the end', async () => {
+    const { out, into, clients } = await ends()
+    const [producer] = clients as [Client]
+    const writer = await out.openWriter()
+    const reader = await into.openReader()
+    const produced: unknown[] = []
+    for (let index = 0; index < 10; index += 1) {
+      const batch = seedBatch(index, 2)
+      await writer.append(await producer.put(batch, { as: 'dataframe' }))
+      produced.push(valuesOf(batch))
+    }
+    await writer.finish()
+    const consumed: unknown[] = []
+    for (;;) {
+      const { done, value } = await reader.next()
+      if (done) break
+      consumed.push(valuesOf(value))
+    }
+    expect(consumed).to.deep.equal(produced)
+    expect(await reader.next()).to.deep.equal({ done: true, value: undefined })
+  })
+
+  it('carries batches through pipeline() and for await', async () => {
+    const { out, into } = await ends()
+    const writing = pipeline(source(20, 1000), out.createWriteStream())
+    const seen: unknown[] = []
+    for await (const batch of read(into)) {
+      seen.push(valuesOf(batch))
+      release(batch)
+    }
+    await writing
+    expect(seen).to.deep.equal(Array.from({ length: 20 }, (_, index) => valuesOf(seedBatch(index, 1000))))
+  })
+
+  it('keeps every chunk intact until it is released', async () => {
+    const { out, into } = await ends()
+    const writing = pipeline(source(60, 5000), out.createWriteStream())
+    const kept: RecordBatch[] = []
+    for await (const batch of read(into)) kept.push(batch)
+    await writing
+    expect(kept).to.have.length(60)
+    kept.forEach((batch, index) => expect(valuesOf(batch)).to.deep.equal(valuesOf(seedBatch(index, 5000))))
+    for (const batch of kept) release(batch)
+  })
+
+  it('has nothing left in memory after everything was read and released', async () => {
+    const { out, into, clients } = await ends()
+    const before = (await clients[0]!.status()).memoryUsage
+    const writing = pipeline(source(10, 5000), out.createWriteStream())
+    for await (const batch of read(into)) release(batch)
+    await writing
+    await out.drop()
+    await freed(clients[0]!, before)
+  })
+
+  it('gives up the stream on an early break, and the writer learns', async () => {
+    const { out, into, clients } = await ends()
+    const before = (await clients[0]!.status()).memoryUsage
+    const endless = Readable.from(
+      (function* () {
+        for (let index = 0; ; index += 1) yield seedBatch(index, 1000)
+      })(),
+      { highWaterMark: 1 }
+    )
+    const writing = rejection(pipeline(endless, out.createWriteStream()))
+    for await (const batch of read(into)) {
+      release(batch)
+      break
+    }
+    const error = await writing
+    expect(error).to.be.instanceOf(VineyardError)
+    expect(error.code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+    await freed(clients[0]!, before)
+  })
+
+  it('ends the reader with the queued chunks and then an error when the writer is destroyed', async () => {
+    const { out, into } = await ends()
+    const writable = out.createWriteStream()
+    const written = new Promise(resolve => writable.write(seedBatch(1, 10), resolve))
+    await written
+    writable.destroy(new Error('the source broke'))
+    await rejection(finished(writable))
+    const seen: unknown[] = []
+    const error = await rejection(
+      (async () => {
+        for await (const batch of read(into)) seen.push(valuesOf(batch))
+      })()
+    )
+    expect(seen).to.deep.equal([valuesOf(seedBatch(1, 10))])
+    expect(error.code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+  })
+
+  it('passes fail() on to the reader', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    const reader = await into.openReader()
+    await writer.append(seedBatch(3, 4))
+    await writer.fail(new Error('no more data'))
+    expect((await reader.next()).done).to.equal(false)
+    expect((await rejection(reader.next())).code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+  })
+
+  it('ends a waiting read at once when it is aborted', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    await writer.append(seedBatch(1, 2))
+    const abort = new AbortController()
+    const ended = rejection(
+      (async () => {
+        // After the only chunk the stream has nothing to give: the next read waits.
+        for await (const _ of read(into, { signal: abort.signal })) abort.abort(new Error('enough'))
+      })()
+    )
+    const error = await ended
+    expect(error.name).to.equal('AbortError')
+    expect(error.code).to.equal('ABORT_ERR')
+    expect((error.cause as Error).message).to.equal('enough')
+  })
+
+  it('keeps the chunk of an aborted next() for the next call', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    const reader = await into.openReader()
+    const abort = new AbortController()
+    const waiting = rejection(reader.next({ signal: abort.signal }))
+    abort.abort()
+    expect((await waiting).name).to.equal('AbortError')
+    await writer.append(seedBatch(5, 2))
+    const { value } = await reader.next()
+    expect(valuesOf(value!)).to.deep.equal(valuesOf(seedBatch(5, 2)))
+  })
+
+  it('holds the write callback while the window is full', async () => {
+    const { out, into } = await ends()
+    const writable = out.createWriteStream({ window: { chunks: 2 } })
+    let accepted = 0
+    for (let index = 0; index < 6; index += 1) writable.write(seedBatch(index, 10), () => (accepted += 1))
+    writable.end()
+    const reader = await into.openReader()
+    await reader.next()
+    await reader.next()
+    // Two were consumed at most, two more may wait: the last one cannot have been accepted.
+    expect(accepted).to.be.at.most(4)
+    let count = 2
+    while (!(await reader.next()).done) count += 1
+    await finished(writable)
+    expect(count).to.equal(6)
+  })
+
+  it('refuses a second reader and a second writer', async () => {
+    const { out, into } = await ends()
+    await out.openWriter()
+    await into.openReader()
+    expect((await rejection(out.openWriter())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
+    expect((await rejection(into.openReader())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
+  })
+
+  it('refuses a chunk that can never fit at once', async () => {
+    const { out } = await ends()
+    const writer = await out.openWriter()
+    const error = await rejection(writer.allocate(2 ** 40))
+    expect(error.code).to.equal('ERR_VINEYARD_NO_MEMORY')
+  })
+
+  it('finds a stream by its name until it is dropped', async () => {
+    const [producer, consumer] = [await bench.client(), await bench.client()]
+    const waiting = RecordBatchStream.open(consumer, 'conformance/named', { wait: true })
+    const stream = await RecordBatchStream.create(producer, { name: 'conformance/named', params: { rows: 3, text: 'ü' } })
+    const found = await waiting
+    expect(found.id).to.equal(stream.id)
+    expect(found.params).to.deep.equal({ rows: 3, text: 'ü' })
+    await stream.drop()
+    expect(await producer.exists(stream.id)).to.equal(false)
+    const error = await rejection(RecordBatchStream.open(consumer, 'conformance/named'))
+    expect(error.code).to.equal('ERR_VINEYARD_NOT_FOUND')
+  })
+
+  it('says when released memory is looked at', async () => {
+    const { out, into } = await ends()
+    const writing = pipeline(source(1, 1000), out.createWriteStream())
+    const [batch] = await read(into).toArray()
+    await writing
+    const column = batch.getChild('a')
+    const slice = batch.slice(10, 20)
+    expect(release(batch)).to.equal(true)
+    expect(release(batch)).to.equal(false)
+    for (const look of [() => column.get(0), () => slice.getChild('a').get(0), () => batch.getChild('c').get(5)]) {
+      let value: unknown
+      try {
+        value = look()
+      } catch (error) {
+        expect((error as VineyardError).code).to.equal('ERR_VINEYARD_RELEASED')
+        continue
+      }
+      expect(value).to.be.oneOf([null, undefined])
+    }
+  })
+})
+
+/** Waits until the server's memory is back at `bytes`: leases go back one turn of the event loop later. */
+async function freed(client: Client, bytes: number): Promise<void> {
+  for (;;) {
+    const { memoryUsage } = await client.status()
+    if (memoryUsage <= bytes) return
+  }
+}

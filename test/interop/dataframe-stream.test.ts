@@ -1,0 +1,129 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import * as arrow from 'apache-arrow'
+import { expect } from 'chai'
+import { DataframeStream } from 'vineyard-streams'
+import { batchOf, seedBatch } from '../support/batches.js'
+import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
+import { plainColumns, typesOf } from './plain.js'
+import { withPython } from './session.js'
+
+const table = `pa.Table.from_batches([
+  pa.RecordBatch.from_pydict({
+    'i': pa.array([i, None], pa.int64()),
+    's': pa.array(['ü', None], pa.string()),
+    'c': pa.array([None, True], pa.bool_()),
+    't': pa.array([1_704_067_200_000_000 + i, None], pa.timestamp('us', 'UTC')),
+  }) for i in range(3)
+])`
+
+withPython('DataframeStream and Python', '64Mi', (bench, python) => {
+  async function transfer(batches: (arrow.RecordBatch | arrow.Table)[], options: object = {}): Promise<any[]> {
+    const stream = await DataframeStream.create(await bench.client())
+    const [{ chunks, end }] = await Promise.all([
+      python.call('streams.read', { stream: stream.id }),
+      pipeline(Readable.from(batches), stream.createWriteStream(options))
+    ])
+    expect(end).to.equal('StopIteration')
+    return chunks
+  }
+
+  async function written(call: string, args: object): Promise<arrow.RecordBatch[]> {
+    const stream: string = await python.call('streams.new', { kind: 'DataframeStream' })
+    await python.call(call, { stream, ...args })
+    await python.call('streams.finish', { stream })
+    const found = await (await bench.client()).get(stream)
+    expect(found).to.be.instanceOf(DataframeStream)
+    return found.createReadStream().toArray()
+  }
+
+  it('gives Python every type, with and without nulls', async () => {
+    const batches = [columns, nullableColumns].map(batchOfColumns)
+    expect(await transfer(batches, { sameSchema: false })).to.deep.equal([
+      inPython(columns, 'recordbatch'),
+      inPython(nullableColumns, 'recordbatch')
+    ])
+  })
+
+  it('gives Python slices and a batch without rows', async () => {
+    const batch = batchOfColumns(nullableColumns)
+    expect(await transfer([batch.slice(3, 7), batch.slice(0, 0)])).to.deep.equal([
+      inPython(nullableColumns, 'recordbatch', 3, 7),
+      inPython(nullableColumns, 'recordbatch', 0, 0)
+    ])
+  })
+
+  it('gives Python times, dictionaries and lists', async () => {
+    const list = new arrow.List(arrow.Field.new({ name: 'item', type: new arrow.Int32(), nullable: true }))
+    const batch = batchOf({
+      t: vectorOfTimes([1_704_067_200_000_000n, 0n, -1n]),
+      d: arrow.vectorFromArray(['b', 'a', 'b'], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32())),
+      l: arrow.vectorFromArray([[1, 2], [], null], list)
+    })
+    expect(await transfer([batch])).to.deep.equal([
+      {
+        type: 'pyarrow.lib.RecordBatch',
+        schema: {
+          t: 'timestamp[us, tz=UTC]',
+          d: 'dictionary<values=string, indices=int32, ordered=0>',
+          l: 'list<item: int32>'
+        },
+        columns: { t: [1_704_067_200_000_000, 0, -1], d: ['b', 'a', 'b'], l: [[1, 2], [], null] },
+        rows: 3
+      }
+    ])
+  })
+
+  it('gives Python the batches of a Table one by one', async () => {
+    const batches = [seedBatch(1, 3), seedBatch(2, 4)]
+    const chunks = await transfer([new arrow.Table(batches)])
+    expect(chunks.map(chunk => chunk.columns)).to.deep.equal(batches.map(plainColumns))
+  })
+
+  it('gives Node the batches that Python writes, and keeps them intact', async () => {
+    const chunks = await written('streams.write_table', { table })
+    expect(chunks.map(plainTimes)).to.deep.equal(
+      [0, 1, 2].map(i => ({
+        i: [i, null],
+        s: ['ü', null],
+        c: [null, true],
+        t: [1_704_067_200_000_000 + i, null]
+      }))
+    )
+    expect(typesOf(chunks[0]!)).to.deep.equal({ i: 'Int64', s: 'Utf8', c: 'Bool', t: 'Timestamp<MICROSECOND, UTC>' })
+  })
+
+  it('gives Node dictionaries, decimals, structs and lists', async () => {
+    const batch = `pa.RecordBatch.from_pydict({
+      'd': pa.array(['b', 'a', 'b']).dictionary_encode(),
+      'l': pa.array([[1, 2], [], None], pa.list_(pa.int32())),
+      's': pa.array([{'x': 1}, {'x': 2}, {'x': 3}]),
+      'n': pa.array(['1.25', '-0.5', None]).cast(pa.decimal128(10, 2)),
+    })`
+    const [chunk] = await written('streams.write', { chunks: [batch] })
+    const column = (name: string): any[] => [...chunk!.getChild(name)!]
+    expect(column('d')).to.deep.equal(['b', 'a', 'b'])
+    expect(column('l').map(list => list && [...list])).to.deep.equal([[1, 2], [], null])
+    expect(column('s').map(struct => struct.toJSON())).to.deep.equal([{ x: 1n }, { x: 2n }, { x: 3n }])
+    expect(column('n').map(number => number && String(number))).to.deep.equal(['125', '-50', null])
+  })
+
+  it('gives Node a batch without rows', async () => {
+    const [chunk] = await written('streams.write', { chunks: ["pa.RecordBatch.from_pydict({'a': pa.array([], pa.int8())})"] })
+    expect(chunk!.numRows).to.equal(0)
+    expect(typesOf(chunk!)).to.deep.equal({ a: 'Int8' })
+  })
+})
+
+function vectorOfTimes(values: readonly bigint[]): arrow.Vector {
+  const type = new arrow.Timestamp(arrow.TimeUnit.MICROSECOND, 'UTC')
+  return new arrow.Vector([arrow.makeData({ type, data: BigInt64Array.from(values) })])
+}
+
+/** apache-arrow gives times in milliseconds: here they are the numbers that are stored. */
+function plainTimes(batch: arrow.RecordBatch): Record<string, unknown[]> {
+  const times = batch.getChild('t')!
+  const stored = times.data[0]!.values as BigInt64Array
+  const t = Array.from({ length: batch.numRows }, (_, row) => (times.isValid(row) ? Number(stored[row]) : null))
+  return { ...plainColumns(batch), t }
+}

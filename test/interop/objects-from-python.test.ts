@@ -1,0 +1,128 @@
+import { RecordBatch, Table } from 'apache-arrow'
+import { expect } from 'chai'
+import { plain, plainColumns } from './plain.js'
+import { withPython } from './session.js'
+
+/** What Python puts, and what Node gets. */
+const values: readonly [python: string, found: unknown][] = [
+  ['42', 42],
+  ['-7', -7],
+  ['2**53 - 1', 2 ** 53 - 1],
+  ['2**53 + 1', 2n ** 53n + 1n],
+  ['-2**63', -(2n ** 63n)],
+  ['1.5', 1.5],
+  // The binding rounds to float32 before it sends.
+  ['1 / 3', Math.fround(1 / 3)],
+  ["'Größe 東京 🗼'", 'Größe 東京 🗼'],
+  ["''", ''],
+  ["'17'", '17'],
+  ['True', true],
+  ['False', false],
+  ['None', null],
+  ["(1, 'two', 3.5, None)", [1, 'two', 3.5, null]],
+  ['[[1], []]', [[1], []]],
+  ['[]', []]
+]
+
+const dtypes = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float32', 'float64']
+
+withPython('Objects from Python to Node', '64Mi', (bench, python) => {
+  async function got(value: string, options?: { zeroCopy: boolean }): Promise<any> {
+    const id: string = await python.call('objects.put', { value })
+    return (await bench.client()).get(id, options)
+  }
+
+  for (const [value, found] of values) {
+    it(`gives Node ${value}`, async () => expect(await got(value)).to.deep.equal(found))
+  }
+
+  it('gives Node bytes as a Buffer', async () => {
+    for (const options of [undefined, { zeroCopy: true }, { zeroCopy: false }]) {
+      const bytes = await got("b'\\x00\\x01\\xff'", options)
+      expect(Buffer.isBuffer(bytes)).to.equal(true)
+      expect(bytes.toString('hex')).to.equal('0001ff')
+    }
+    expect(await got("b''")).to.have.length(0)
+  })
+
+  for (const dtype of dtypes) {
+    it(`gives Node a numpy array of ${dtype}`, async () => {
+      const array = await got(`np.array([1, 0, 100], '${dtype}')`)
+      expect(ArrayBuffer.isView(array)).to.equal(true)
+      expect(array).to.include({ dtype }).and.to.have.property('shape').that.deep.equals([3])
+      expect(Array.from(array, plain)).to.deep.equal([1, 0, 100])
+    })
+  }
+
+  it('gives Node numpy booleans, times, texts and more dimensions', async () => {
+    const bools = await got('np.array([True, False])')
+    expect(bools.dtype).to.equal('bool')
+    expect([...bools]).to.deep.equal([1, 0])
+    const times = await got("np.array(['2024-01-01', 'NaT'], 'datetime64[ns]')")
+    expect(times.dtype).to.equal('datetime64[ns]')
+    expect([...times]).to.deep.equal([1_704_067_200_000_000_000n, -(2n ** 63n)])
+    expect([...(await got("np.array(['x', None, 'ü'], dtype=object)"))]).to.deep.equal(['x', null, 'ü'])
+    const matrix = await got('np.arange(6).reshape(2, 3)')
+    expect(matrix.shape).to.deep.equal([2, 3])
+    expect(Array.from(matrix, plain)).to.deep.equal([0, 1, 2, 3, 4, 5])
+  })
+
+  it('gives Node a pyarrow.RecordBatch', async () => {
+    const batch = await got("pa.RecordBatch.from_pydict({'a': [1, None], 's': ['x', None], 'c': [True, None]})")
+    expect(RecordBatch.isRecordBatch(batch)).to.equal(true)
+    expect(plainColumns(batch)).to.deep.equal({ a: [1, null], s: ['x', null], c: [true, null] })
+  })
+
+  it('gives Node times in a pyarrow.RecordBatch, which Python itself cannot read back', async () => {
+    const batch = await got("pa.RecordBatch.from_pydict({'t': pa.array([1, None], pa.timestamp('us')), 'd': pa.array([1, 2], pa.date32())})")
+    expect(batch.schema.fields.map(({ type }: any) => String(type))).to.deep.equal(['Timestamp<MICROSECOND>', 'Date32<DAY>'])
+    expect([...batch.getChild('t').data[0].values.subarray(0, 1)]).to.deep.equal([1n])
+    expect(batch.getChild('t').get(1)).to.equal(null)
+    expect([...batch.getChild('d').data[0].values.subarray(0, 2)]).to.deep.equal([1, 2])
+  })
+
+  it('gives Node a pyarrow.Table', async () => {
+    const table: Table = await got(
+      "pa.Table.from_batches([pa.RecordBatch.from_pydict({'a': [i, i + 1]}) for i in range(3)])"
+    )
+    expect(Table.isTable(table)).to.equal(true)
+    expect(table.batches.map(plainColumns)).to.deep.equal([{ a: [0, 1] }, { a: [1, 2] }, { a: [2, 3] }])
+  })
+
+  it('gives Node a pandas.DataFrame with its index', async () => {
+    const frame = await got("pd.DataFrame({'a': [1, 2], 's': pd.Series(['x', 'y'], [10, 20], dtype=object)}, index=[10, 20])")
+    expect(plainColumns(frame)).to.deep.equal({ a: [1, 2], s: ['x', 'y'] })
+    expect(Array.from(frame.index.values, plain)).to.deep.equal([10, 20])
+    expect(frame.labels).to.deep.equal(['a', 's'])
+  })
+
+  it('gives Node what Python pickled as an opaque object', async () => {
+    const found = await got("{'a': 1}")
+    expect(found.typename).to.equal('vineyard::PickleBuffer')
+    expect(found.reason).to.be.a('string')
+  })
+
+  it('gives Node what is in a tuple', async () => {
+    const [batch, array, bytes] = await got("(pa.RecordBatch.from_pydict({'a': [1]}), np.array([2]), b'b')")
+    expect(plainColumns(batch)).to.deep.equal({ a: [1] })
+    expect(Array.from(array, plain)).to.deep.equal([2])
+    expect(String(bytes)).to.equal('b')
+  })
+
+  it('puts back into Python what it got', async () => {
+    const client = await bench.client()
+    for (const value of [
+      "pa.RecordBatch.from_pydict({'a': [1, None], 's': ['x', None]})",
+      "pd.DataFrame({'a': [1, 2], 'b': [0.5, -1.5], 'c': [True, False]}, index=[10, 20])",
+      "np.arange(6, dtype='int32').reshape(2, 3)"
+    ]) {
+      const first: string = await python.call('objects.put', { value })
+      const back = await client.get(first)
+      const frame = value.startsWith('pd.')
+      const second = await client.put(back, frame ? { as: 'dataframe' } : {})
+      expect(await python.call('objects.get', { object_id: second })).to.deep.equal(
+        await python.call('objects.get', { object_id: first })
+      )
+    }
+  })
+})
