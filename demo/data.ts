@@ -28,7 +28,11 @@ export function batches(data: Job['data']): AsyncGenerator<RecordBatch> {
 }
 
 /** How many rows a data set has, for the progress. */
-export const rowCounts: Record<Job['data'], number> = { seed: seedFrames * seedRows, flights: 200_000, weather: 2_922 }
+export const rowCounts: Record<Job['data'], number> = {
+  seed: seedFrames * seedRows,
+  flights: 200_000,
+  weather: 2_922
+}
 
 function batchOf(columns: Record<string, Vector>): RecordBatch {
   return new RecordBatch(
@@ -97,7 +101,10 @@ function weatherBatch(rows: Record<string, string>[]): RecordBatch {
     Object.fromEntries(
       Object.entries(weatherTypes).map(([name, type]) => {
         const texts = rows.map(row => row[name] ?? '')
-        return [name, type instanceof Float64 ? vectorFromArray(texts.map(Number), type) : vectorFromArray(texts, type)]
+        return [
+          name,
+          type instanceof Float64 ? vectorFromArray(texts.map(Number), type) : vectorFromArray(texts, type)
+        ]
       })
     )
   )

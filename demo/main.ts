@@ -22,17 +22,20 @@ async function run(role: 'producer' | 'consumer', job: Job): Promise<Report> {
   child.on('message', message => reports.push(message as Report))
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
   const [report] = reports
-  if (code !== 0 || report === undefined) throw new Error(`the ${role} ended with ${signal ?? `code ${code}`}`)
+  if (code !== 0 || report === undefined)
+    throw new Error(`the ${role} ended with ${signal ?? `code ${code}`}`)
   return report
 }
 
 function mismatches(produced: Report, consumed: Report): string[] {
   const wrong: string[] = []
   for (const key of ['chunks', 'rows', 'checksum'] as const) {
-    if (produced[key] !== consumed[key]) wrong.push(`${key}: ${produced[key]} sent, ${consumed[key]} received`)
+    if (produced[key] !== consumed[key])
+      wrong.push(`${key}: ${produced[key]} sent, ${consumed[key]} received`)
   }
   produced.frames.forEach((frame, index) => {
-    if (frame !== consumed.frames[index]) wrong.push(`frame ${index}: ${frame} sent, ${consumed.frames[index]} received`)
+    if (frame !== consumed.frames[index])
+      wrong.push(`frame ${index}: ${frame} sent, ${consumed.frames[index]} received`)
   })
   return wrong
 }
@@ -49,7 +52,9 @@ async function show(socket: string, data: Job['data']): Promise<boolean> {
     const mib = consumed.bytes / 2 ** 20
     console.log(
       `  arrived: ${consumed.chunks} chunks, ${consumed.rows.toLocaleString('en')} rows, ${mib.toFixed(2)} MiB` +
-        (data === 'seed' ? '' : `, ${(consumed.rows / seconds / 1000).toFixed(0)} thousand rows/s with hashing every value`)
+        (data === 'seed'
+          ? ''
+          : `, ${(consumed.rows / seconds / 1000).toFixed(0)} thousand rows/s with hashing every value`)
     )
     console.log(`  checksum: producer ${produced.checksum}, consumer ${consumed.checksum}`)
     const wrong = mismatches(produced, consumed)
@@ -66,7 +71,8 @@ const store = await Store.start({ size: '64Mi' })
 console.log(`embedded store on ${store.socket}`)
 try {
   let agreed = true
-  for (const data of ['seed', 'flights', 'weather'] as const) agreed = (await show(store.socket, data)) && agreed
+  for (const data of ['seed', 'flights', 'weather'] as const)
+    agreed = (await show(store.socket, data)) && agreed
   process.exitCode = agreed ? 0 : 1
   const { memoryUsage } = await store.status()
   console.log(`\nmemory in use after everything was read: ${memoryUsage} bytes`)

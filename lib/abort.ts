@@ -39,7 +39,7 @@ export function abortable<T>(
       },
       (error: unknown) => {
         signal.removeEventListener('abort', onAbort)
-        reject(error as Error)
+        reject(error)
       }
     )
   })

@@ -48,8 +48,10 @@ export function viewBlobs(
 ): { bytes: BlobBytes; views: ArrayBuffer[] } {
   const bytes = new Map<ObjectId, Uint8Array>()
   const views: ArrayBuffer[] = []
-  const sorted = payloads.filter(payload => payload.size > 0).sort((a, b) => a.storeFd - b.storeFd || a.offset - b.offset)
-  for (let first = 0; first < sorted.length; ) {
+  const sorted = payloads
+    .filter(payload => payload.size > 0)
+    .sort((a, b) => a.storeFd - b.storeFd || a.offset - b.offset)
+  for (let first = 0; first < sorted.length;) {
     const start = sorted[first] as Payload
     let end = start.offset + start.size
     let next = first + 1

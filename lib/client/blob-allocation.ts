@@ -95,4 +95,3 @@ async function refuseWhatCannotFit(connection: Connection, sizes: readonly numbe
     { status: Status.NotEnoughMemory }
   )
 }
-

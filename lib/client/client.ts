@@ -122,7 +122,10 @@ export class Client {
   }
 
   /** Deletes objects. Unknown ids are not an error; objects that others use stay unless `force`. */
-  async delete(ids: ObjectId | string | readonly (ObjectId | string)[], options: DeleteOptions = {}): Promise<void> {
+  async delete(
+    ids: ObjectId | string | readonly (ObjectId | string)[],
+    options: DeleteOptions = {}
+  ): Promise<void> {
     checkOptions(options, ['force', 'deep'])
     const list = (Array.isArray(ids) ? ids : [ids]).map(id => checkObjectId(id))
     await requests.deleteData(this.core.connection, list, {
@@ -185,7 +188,11 @@ export class Client {
 
   stats(): ClientStats {
     const { counters, budget } = this.core
-    return { ...counters.snapshot(), leasedBytes: budget.leasedBytes, leasedBytesHighWater: budget.highWaterBytes }
+    return {
+      ...counters.snapshot(),
+      leasedBytes: budget.leasedBytes,
+      leasedBytesHighWater: budget.highWaterBytes
+    }
   }
 
   /**
@@ -237,5 +244,8 @@ function checkName(name: unknown): string {
 function checkLimit(limit: number | undefined): number {
   if (limit === undefined) return noLimit
   if (Number.isSafeInteger(limit) && limit >= 0) return limit
-  throw argumentError('ERR_OUT_OF_RANGE', `The "limit" option must be an integer >= 0. Received ${String(limit)}`)
+  throw argumentError(
+    'ERR_OUT_OF_RANGE',
+    `The "limit" option must be an integer >= 0. Received ${String(limit)}`
+  )
 }

@@ -89,7 +89,8 @@ export class Connection {
   }
 
   get info(): ServerInfo {
-    if (this.#info === undefined) throw new VineyardError('ERR_VINEYARD_CLOSED', 'the connection is not registered')
+    if (this.#info === undefined)
+      throw new VineyardError('ERR_VINEYARD_CLOSED', 'the connection is not registered')
     return this.#info
   }
 
@@ -213,16 +214,21 @@ export class Connection {
       }
       try {
         if (typeof message === 'number') this.#onDescriptor(message)
-        else if (message === null) throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a reply is not valid UTF-8')
+        else if (message === null)
+          throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a reply is not valid UTF-8')
         else this.#onFrame(message)
       } catch (error) {
         // The stream of replies has lost its order: nothing that follows can be trusted.
         this.#finish(
           error instanceof VineyardError
             ? error
-            : new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply cannot be read: ${(error as Error).message}`, {
-                cause: error
-              })
+            : new VineyardError(
+                'ERR_VINEYARD_PROTOCOL',
+                `a reply cannot be read: ${(error as Error).message}`,
+                {
+                  cause: error
+                }
+              )
         )
       }
     }
@@ -356,7 +362,10 @@ async function connectChannel(settings: ConnectionSettings, signal?: AbortSignal
         })
       }
       if (settings.timeout > 0 && performance.now() - started > settings.timeout) {
-        throw new VineyardError('ERR_VINEYARD_TIMEOUT', `${settings.socket} accepted nobody within ${settings.timeout} ms`)
+        throw new VineyardError(
+          'ERR_VINEYARD_TIMEOUT',
+          `${settings.socket} accepted nobody within ${settings.timeout} ms`
+        )
       }
     }
     try {

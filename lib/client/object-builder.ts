@@ -66,7 +66,10 @@ function layOut(draft: Draft): { levels: ObjectDraft[][]; blobs: Set<BlobDraft> 
     if (part instanceof ExistingObject) return 0
     const known = heights.get(part)
     if (known !== undefined) return known
-    const height = Object.values(part.members).reduce((highest, member) => Math.max(highest, visit(member)), 0)
+    const height = Object.values(part.members).reduce(
+      (highest, member) => Math.max(highest, visit(member)),
+      0
+    )
     ;(levels[height] ??= []).push(part)
     heights.set(part, height + 1)
     return height + 1
@@ -99,12 +102,16 @@ async function fillBlobs(
   return made
 }
 
-function metadataOf(object: ObjectDraft, ids: Map<Draft, ObjectId>, instanceId: number | bigint): Stringifiable {
+function metadataOf(
+  object: ObjectDraft,
+  ids: Map<Draft, ObjectId>,
+  instanceId: number | bigint
+): Stringifiable {
   const members: Record<string, Stringifiable> = {}
   for (const [key, member] of Object.entries(object.members)) {
     if (member instanceof BlobDraft) {
       members[key] = {
-        id: member.size === 0 ? emptyBlobId : (ids.get(member) as ObjectId),
+        id: member.size === 0 ? emptyBlobId : ids.get(member),
         typename: 'vineyard::Blob',
         instance_id: instanceId,
         length: member.size,
@@ -112,14 +119,25 @@ function metadataOf(object: ObjectDraft, ids: Map<Draft, ObjectId>, instanceId: 
         transient: true
       }
     } else {
-      members[key] = { id: member instanceof ExistingObject ? member.meta.id : (ids.get(member) as ObjectId) }
+      members[key] = { id: member instanceof ExistingObject ? member.meta.id : ids.get(member) }
     }
   }
-  return { nbytes: 0, global: false, ...object.fields, ...members, typename: object.typename, instance_id: instanceId }
+  return {
+    nbytes: 0,
+    global: false,
+    ...object.fields,
+    ...members,
+    typename: object.typename,
+    instance_id: instanceId
+  }
 }
 
 /** Takes back a half-made object. Errors are ignored: the one that led here is the one to report. */
-async function undo(connection: Connection, ids: Map<Draft, ObjectId>, payloads: readonly Payload[]): Promise<void> {
+async function undo(
+  connection: Connection,
+  ids: Map<Draft, ObjectId>,
+  payloads: readonly Payload[]
+): Promise<void> {
   const objects = [...ids].filter(([draft]) => draft instanceof ObjectDraft).map(([, id]) => id)
   await Promise.allSettled([
     dropBlobs(connection, payloads),

@@ -66,7 +66,10 @@ export async function getBuffers(connection: Connection, ids: readonly ObjectId[
 
 // ---- metadata
 
-export async function createData(connection: Connection, contents: readonly Stringifiable[]): Promise<ObjectId[]> {
+export async function createData(
+  connection: Connection,
+  contents: readonly Stringifiable[]
+): Promise<ObjectId[]> {
   const reply = await connection.request(
     { type: 'create_datas_request', num: contents.length, contents },
     'create_datas_reply'
@@ -103,7 +106,10 @@ export async function listData(
   limit: number
 ): Promise<Metadata[]> {
   // The limit is unsigned on the wire: -1 stands for all.
-  const reply = await connection.request({ type: 'list_data_request', pattern, regex, limit }, 'get_data_reply')
+  const reply = await connection.request(
+    { type: 'list_data_request', pattern, regex, limit },
+    'get_data_reply'
+  )
   return contentOf(reply)
 }
 
@@ -155,7 +161,9 @@ export async function putName(connection: Connection, id: ObjectId, name: string
 }
 
 export async function getName(connection: Connection, name: string, wait: boolean): Promise<ObjectId> {
-  const reply = await connection.request({ type: 'get_name_request', name, wait }, 'get_name_reply', { waits: wait })
+  const reply = await connection.request({ type: 'get_name_request', name, wait }, 'get_name_reply', {
+    waits: wait
+  })
   return replyId(reply['object_id'])
 }
 
@@ -218,7 +226,9 @@ export async function pullChunk(connection: Connection, stream: ObjectId): Promi
   )
   const { memory_usage: usage, memory_limit: limit, readers } = reply
   const memory =
-    typeof usage === 'number' && typeof limit === 'number' ? { usage, limit, readers: Number(readers) } : undefined
+    typeof usage === 'number' && typeof limit === 'number'
+      ? { usage, limit, readers: Number(readers) }
+      : undefined
   return { id: replyId(reply['chunk']), memory }
 }
 
@@ -264,4 +274,3 @@ export async function clusterMeta(connection: Connection): Promise<JsonObject> {
   const reply = await connection.request({ type: 'cluster_meta' }, 'cluster_meta')
   return reply['meta'] as JsonObject
 }
-

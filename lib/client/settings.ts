@@ -47,7 +47,10 @@ export function connectionSettings(address: unknown, options: ConnectOptions = {
   }
   const { timeout = defaultTimeout } = options
   if (typeof timeout !== 'number' || !(timeout >= 0)) {
-    throw argumentError('ERR_OUT_OF_RANGE', `The "timeout" option must be a number of milliseconds. Received ${String(timeout)}`)
+    throw argumentError(
+      'ERR_OUT_OF_RANGE',
+      `The "timeout" option must be a number of milliseconds. Received ${String(timeout)}`
+    )
   }
   const socket = resolveAddress(address)
   if (/^[a-z]+:\/\//.test(socket)) {

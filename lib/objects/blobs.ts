@@ -1,6 +1,6 @@
 import { checkObjectId, emptyBlobId, invalidId, isBlobId } from '../protocol/ids.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { isMember, metadataError } from './fields.js'
+import { isNested, metadataError } from './fields.js'
 import type { Metadata } from './model.js'
 
 /**
@@ -40,7 +40,7 @@ export function blobIdsOf(meta: Metadata): ObjectId[] {
     }
     for (const key of Object.keys(node)) {
       const child = node[key]
-      if (isMember(child)) pending.push(child)
+      if (isNested(child)) pending.push(child)
     }
   }
   ids.delete(emptyBlobId)

@@ -27,9 +27,14 @@ export function optional(meta: Metadata, key: string): JsonValue | undefined {
   return Object.hasOwn(meta, key) ? meta[key] : undefined
 }
 
-/** Whether the value of a field is a member object. */
-export function isMember(value: JsonValue | undefined): value is Metadata {
+/** Whether the value of a field is an object, as members are; nothing is known about its fields. */
+export function isNested(value: JsonValue | undefined): value is Metadata {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether the value of a field is the metadata of a member object. */
+export function isMember(value: JsonValue | undefined): value is Metadata {
+  return isNested(value) && typeof optional(value, 'typename') === 'string' && typeof optional(value, 'id') === 'string'
 }
 
 export function text(meta: Metadata, key: string): string {

@@ -1,7 +1,7 @@
 import type { LeaseHandle } from '../memory/lease.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { blobIdOf, isBlob } from './blobs.js'
-import { isMember, metadataError, optional } from './fields.js'
+import { isNested, metadataError, optional } from './fields.js'
 import type { Metadata, ReadContext } from './model.js'
 
 /** The bytes of a blob that is not a member: the root of a tree, or an element that is a blob itself. */
@@ -44,7 +44,7 @@ export class OpaqueObject {
       const [path, node] = next
       for (const key of Object.keys(node).reverse()) {
         const child = node[key]
-        if (!isMember(child)) continue
+        if (!isNested(child)) continue
         if (isBlob(child)) found.push({ key: path + key, id: blobIdOf(child) })
         else pending.push([`${path}${key}.`, child])
       }
@@ -63,7 +63,7 @@ export class OpaqueObject {
     const last = path.pop() ?? ''
     const owner = path.reduce<Metadata>((node, step) => {
       const child = optional(node, step)
-      if (!isMember(child)) throw metadataError(this.meta, `the blob "${keyOrId}" is missing`)
+      if (!isNested(child)) throw metadataError(this.meta, `the blob "${keyOrId}" is missing`)
       return child
     }, this.meta)
     const bytes = this.#context.blob(owner, last)

@@ -8,11 +8,13 @@ export type JsonValue = null | boolean | number | bigint | string | JsonValue[] 
 export type JsonObject = { [key: string]: JsonValue }
 
 const mark = '\u0000n'
-const marked = /^\u0000n-?[0-9]{16,}$/
+const digits = /^-?[0-9]{16,}$/
 
 /** What a marked text is after JSON.parse: bigint for a mark, the value itself otherwise. */
 export function unmark(value: string): string | bigint {
-  return value.startsWith(mark) && marked.test(value) ? BigInt(value.slice(2)) : value
+  if (!value.startsWith(mark)) return value
+  const number = value.slice(mark.length)
+  return digits.test(number) ? BigInt(number) : value
 }
 
 /** Replaces the marks in a parsed value, in place where it is an object or an array. */

@@ -30,5 +30,10 @@ export function decodePayload(value: JsonValue | undefined): Payload {
   const size = count(value['data_size'], 'data_size')
   // The empty blob has store_fd -1 and is never mapped.
   const storeFd = size === 0 ? -1 : count(value['store_fd'], 'store_fd')
-  return { id: replyId(value['object_id']), storeFd, offset: size === 0 ? 0 : count(value['data_offset'], 'data_offset'), size }
+  return {
+    id: replyId(value['object_id']),
+    storeFd,
+    offset: size === 0 ? 0 : count(value['data_offset'], 'data_offset'),
+    size
+  }
 }

@@ -13,7 +13,13 @@ export function hasSchema(value: unknown): value is RecordBatch | Table {
 
 /** Whether a value is a Table, of any copy of apache-arrow. */
 export function isTable(value: unknown): value is Table {
-  return typeof value === 'object' && value !== null && 'schema' in value && 'batches' in value && 'numRows' in value
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'schema' in value &&
+    'batches' in value &&
+    'numRows' in value
+  )
 }
 
 /** Refuses a batch whose columns differ from those of the first, which a consumer would only notice far away. */

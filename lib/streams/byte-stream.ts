@@ -61,7 +61,8 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
   override createReadStream(options: ByteReadStreamOptions = {}): Readable {
     checkReadStreamOptions(options, ['objectMode'])
-    if (options.objectMode === true) return new ChunkReadable(() => this.connectReader(this.client, options), options)
+    if (options.objectMode === true)
+      return new ChunkReadable(() => this.connectReader(this.client, options), options)
     return new ByteReadable(() => this.connectReader(this.client, { ...options, copy: true }), options)
   }
 
@@ -69,8 +70,12 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   override createWriteStream(options: ByteWriteStreamOptions = {}): Writable {
     checkWriteStreamOptions(options, this.writerOptions)
     const chunkSize = checkChunkSize(options.chunkSize)
-    if (options.objectMode === true) return new ChunkWritable(() => this.connectWriter(this.client, options), options)
-    return new ByteWritable(() => this.connectWriter(this.client, { ...options, chunkSize }), { ...options, chunkSize })
+    if (options.objectMode === true)
+      return new ChunkWritable(() => this.connectWriter(this.client, options), options)
+    return new ByteWritable(() => this.connectWriter(this.client, { ...options, chunkSize }), {
+      ...options,
+      chunkSize
+    })
   }
 
   protected override describer(options: ByteWriteStreamOptions): (value: Bytes) => readonly Draft[] {
@@ -112,8 +117,8 @@ function chunksOf(value: Bytes, limit: number): Draft[] {
     gathered = []
     size = 0
   }
-  for (const piece of pieces as Uint8Array[]) {
-    for (let from = 0; from < piece.length; ) {
+  for (const piece of pieces) {
+    for (let from = 0; from < piece.length;) {
       const part = piece.subarray(from, from + limit - size)
       gathered.push(part)
       size += part.length
@@ -127,5 +132,8 @@ function chunksOf(value: Bytes, limit: number): Draft[] {
 
 function checkChunkSize(chunkSize: number = defaultChunkSize): number {
   if (Number.isSafeInteger(chunkSize) && chunkSize >= 1) return chunkSize
-  throw argumentError('ERR_OUT_OF_RANGE', `The "chunkSize" option must be an integer >= 1. Received ${String(chunkSize)}`)
+  throw argumentError(
+    'ERR_OUT_OF_RANGE',
+    `The "chunkSize" option must be an integer >= 1. Received ${String(chunkSize)}`
+  )
 }

@@ -23,7 +23,11 @@ export class ByteWritable extends WriterWritable<readonly Uint8Array[]> {
     })
   }
 
-  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+  override _write(
+    chunk: Uint8Array,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void
+  ): void {
     this.append([chunk], callback)
   }
 

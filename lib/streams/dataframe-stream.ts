@@ -105,7 +105,9 @@ function decodeBatches(blob: Metadata, context: ReadContext): RecordBatch[] {
     return batches
   } catch (error) {
     for (const handle of handles) handle.release()
-    throw new VineyardError('ERR_VINEYARD_METADATA', `chunk ${blob.id} is not an Arrow IPC stream`, { cause: error })
+    throw new VineyardError('ERR_VINEYARD_METADATA', `chunk ${blob.id} is not an Arrow IPC stream`, {
+      cause: error
+    })
   } finally {
     context.handle?.release()
   }

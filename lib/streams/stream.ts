@@ -74,7 +74,10 @@ export abstract class VineyardStream<
   }
 
   /** The lower level of writing, through this stream's client or another one. */
-  async openWriter(client: Client = this.client, options: WriteOptions = {} as WriteOptions): Promise<StreamWriter<In>> {
+  async openWriter(
+    client: Client = this.client,
+    options: WriteOptions = {} as WriteOptions
+  ): Promise<StreamWriter<In>> {
     checkWriteStreamOptions(options, this.writerOptions)
     return this.connectWriter(client, options)
   }
@@ -174,7 +177,10 @@ export async function openStreamObject(
 function refuseStoreOnly(options: CreateStreamOptions): void {
   for (const name of ['consumers', 'policy', 'resumable']) {
     if ((options as Record<string, unknown>)[name] === undefined) continue
-    throw new VineyardError('ERR_VINEYARD_UNSUPPORTED', `the option "${name}" is not supported by this version`)
+    throw new VineyardError(
+      'ERR_VINEYARD_UNSUPPORTED',
+      `the option "${name}" is not supported by this version`
+    )
   }
 }
 

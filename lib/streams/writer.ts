@@ -133,7 +133,10 @@ export class StreamWriter<In = unknown> {
    */
   async allocate(size: number): Promise<Buffer> {
     if (!Number.isSafeInteger(size) || size < 1) {
-      throw argumentError('ERR_OUT_OF_RANGE', `The "size" argument must be an integer >= 1. Received ${String(size)}`)
+      throw argumentError(
+        'ERR_OUT_OF_RANGE',
+        `The "size" argument must be an integer >= 1. Received ${String(size)}`
+      )
     }
     this.#refuseWhatCannotFit(size)
     return this.#appends.run(async () => {
@@ -169,7 +172,9 @@ export class StreamWriter<In = unknown> {
 
   /** Ends the stream with a failure: readers get what was appended, then ERR_VINEYARD_STREAM_FAILED. */
   async fail(reason?: unknown): Promise<void> {
-    this.#stop(new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the writer failed the stream', { cause: reason }))
+    this.#stop(
+      new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the writer failed the stream', { cause: reason })
+    )
     await this.close()
   }
 
@@ -202,7 +207,8 @@ export class StreamWriter<In = unknown> {
     // All are looked at before the first is pushed: a value is appended whole or not at all.
     for (const size of sizes) this.#refuseWhatCannotFit(size)
     let last: ObjectId | undefined
-    for (const [index, draft] of drafts.entries()) last = await this.#pushDraft(draft, sizes[index] as number, signal)
+    for (const [index, draft] of drafts.entries())
+      last = await this.#pushDraft(draft, sizes[index] as number, signal)
     return last as ObjectId
   }
 
@@ -276,10 +282,14 @@ export class StreamWriter<In = unknown> {
     if (this.#stopped.signal.aborted) return this.#stopped.signal.reason
     const { status } = error as VineyardError
     if (status !== Status.ObjectNotExists && status !== Status.InvalidStreamState) return error
-    return new VineyardError('ERR_VINEYARD_STREAM_FAILED', 'the stream was stopped or dropped: its reader has gone', {
-      status,
-      cause: error
-    })
+    return new VineyardError(
+      'ERR_VINEYARD_STREAM_FAILED',
+      'the stream was stopped or dropped: its reader has gone',
+      {
+        status,
+        cause: error
+      }
+    )
   }
 
   #lost(error: VineyardError): void {
@@ -318,7 +328,10 @@ function windowLimits(window: Partial<WindowLimits> | undefined, memoryLimit: nu
   const { chunks = defaultWindowChunks, bytes = memoryLimit * defaultWindowShare } = window ?? {}
   for (const [name, value] of Object.entries({ chunks, bytes })) {
     if (typeof value !== 'number' || !(value >= 1)) {
-      throw argumentError('ERR_OUT_OF_RANGE', `The "window.${name}" option must be a number >= 1. Received ${String(value)}`)
+      throw argumentError(
+        'ERR_OUT_OF_RANGE',
+        `The "window.${name}" option must be a number >= 1. Received ${String(value)}`
+      )
     }
   }
   return { chunks, bytes }

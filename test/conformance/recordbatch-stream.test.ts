@@ -205,7 +205,10 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
   it('finds a stream by its name until it is dropped', async () => {
     const [producer, consumer] = [await bench.client(), await bench.client()]
     const waiting = RecordBatchStream.open(consumer, 'conformance/named', { wait: true })
-    const stream = await RecordBatchStream.create(producer, { name: 'conformance/named', params: { rows: 3, text: 'ü' } })
+    const stream = await RecordBatchStream.create(producer, {
+      name: 'conformance/named',
+      params: { rows: 3, text: 'ü' }
+    })
     const found = await waiting
     expect(found.id).to.equal(stream.id)
     expect(found.params).to.deep.equal({ rows: 3, text: 'ü' })
@@ -224,7 +227,11 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     const slice = batch.slice(10, 20)
     expect(release(batch)).to.equal(true)
     expect(release(batch)).to.equal(false)
-    for (const look of [() => column.get(0), () => slice.getChild('a').get(0), () => batch.getChild('c').get(5)]) {
+    for (const look of [
+      () => column.get(0),
+      () => slice.getChild('a').get(0),
+      () => batch.getChild('c').get(5)
+    ]) {
       let value: unknown
       try {
         value = look()

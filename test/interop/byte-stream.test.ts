@@ -20,7 +20,9 @@ withPython('ByteStream and Python', '64Mi', (bench, python) => {
   it('gives Python all bytes of a pipeline', async () => {
     const shared = await stream()
     const bytes = randomBytes(3_000_000)
-    const pieces = Array.from({ length: 300 }, (_, index) => bytes.subarray(index * 10_000, (index + 1) * 10_000))
+    const pieces = Array.from({ length: 300 }, (_, index) =>
+      bytes.subarray(index * 10_000, (index + 1) * 10_000)
+    )
     const chunks = await pythonReads(shared, pipeline(Readable.from(pieces), shared.createWriteStream()))
     expect(digest(Buffer.concat(chunks))).to.equal(digest(bytes))
   })
@@ -28,7 +30,10 @@ withPython('ByteStream and Python', '64Mi', (bench, python) => {
   it('gives Python each Buffer of objectMode as a chunk, empty ones too', async () => {
     const shared = await stream()
     const written = ['one', '', 'three', ''].map(text => Buffer.from(text))
-    const chunks = await pythonReads(shared, pipeline(Readable.from(written), shared.createWriteStream({ objectMode: true })))
+    const chunks = await pythonReads(
+      shared,
+      pipeline(Readable.from(written), shared.createWriteStream({ objectMode: true }))
+    )
     expect(chunks).to.deep.equal(written)
   })
 
@@ -47,7 +52,9 @@ withPython('ByteStream and Python', '64Mi', (bench, python) => {
       await python.call('streams.write_blobs', { stream: shared.id, chunks: written })
       await python.call('streams.finish', { stream: shared.id })
       const chunks: Buffer[] = await shared.createReadStream(options).toArray()
-      expect(chunks).to.deep.equal(Array.from({ length: 20 }, (_, index) => Buffer.alloc(1000 + index, index)))
+      expect(chunks).to.deep.equal(
+        Array.from({ length: 20 }, (_, index) => Buffer.alloc(1000 + index, index))
+      )
     }
   })
 
@@ -79,7 +86,10 @@ withPython('ByteStream and Python', '64Mi', (bench, python) => {
     const found = await (await bench.client()).get(id)
     expect(found).to.be.instanceOf(ByteStream)
     expect(found.params).to.deep.equal({ kind: 'csv' })
-    const chunks = await pythonReads(found, pipeline(Readable.from([Buffer.from('a,b\n')]), found.createWriteStream()))
+    const chunks = await pythonReads(
+      found,
+      pipeline(Readable.from([Buffer.from('a,b\n')]), found.createWriteStream())
+    )
     expect(Buffer.concat(chunks).toString()).to.equal('a,b\n')
   })
 })

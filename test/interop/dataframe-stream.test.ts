@@ -18,7 +18,10 @@ const table = `pa.Table.from_batches([
 ])`
 
 withPython('DataframeStream and Python', '64Mi', (bench, python) => {
-  async function transfer(batches: (arrow.RecordBatch | arrow.Table)[], options: object = {}): Promise<any[]> {
+  async function transfer(
+    batches: (arrow.RecordBatch | arrow.Table)[],
+    options: object = {}
+  ): Promise<any[]> {
     const stream = await DataframeStream.create(await bench.client())
     const [{ chunks, end }] = await Promise.all([
       python.call('streams.read', { stream: stream.id }),
@@ -90,7 +93,12 @@ withPython('DataframeStream and Python', '64Mi', (bench, python) => {
         t: [1_704_067_200_000_000 + i, null]
       }))
     )
-    expect(typesOf(chunks[0]!)).to.deep.equal({ i: 'Int64', s: 'Utf8', c: 'Bool', t: 'Timestamp<MICROSECOND, UTC>' })
+    expect(typesOf(chunks[0]!)).to.deep.equal({
+      i: 'Int64',
+      s: 'Utf8',
+      c: 'Bool',
+      t: 'Timestamp<MICROSECOND, UTC>'
+    })
   })
 
   it('gives Node dictionaries, decimals, structs and lists', async () => {
@@ -109,7 +117,9 @@ withPython('DataframeStream and Python', '64Mi', (bench, python) => {
   })
 
   it('gives Node a batch without rows', async () => {
-    const [chunk] = await written('streams.write', { chunks: ["pa.RecordBatch.from_pydict({'a': pa.array([], pa.int8())})"] })
+    const [chunk] = await written('streams.write', {
+      chunks: ["pa.RecordBatch.from_pydict({'a': pa.array([], pa.int8())})"]
+    })
     expect(chunk!.numRows).to.equal(0)
     expect(typesOf(chunk!)).to.deep.equal({ a: 'Int8' })
   })
@@ -124,6 +134,8 @@ function vectorOfTimes(values: readonly bigint[]): arrow.Vector {
 function plainTimes(batch: arrow.RecordBatch): Record<string, unknown[]> {
   const times = batch.getChild('t')!
   const stored = times.data[0]!.values as BigInt64Array
-  const t = Array.from({ length: batch.numRows }, (_, row) => (times.isValid(row) ? Number(stored[row]) : null))
+  const t = Array.from({ length: batch.numRows }, (_, row) =>
+    times.isValid(row) ? Number(stored[row]) : null
+  )
   return { ...plainColumns(batch), t }
 }

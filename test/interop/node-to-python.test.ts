@@ -26,7 +26,9 @@ withPython('RecordBatchStream from Node to Python', '64Mi', (bench, python) => {
       })
 
       it('carries nulls', async () => {
-        expect(await transfer([batchOfColumns(nullableColumns)])).to.deep.equal([inPython(nullableColumns, as)])
+        expect(await transfer([batchOfColumns(nullableColumns)])).to.deep.equal([
+          inPython(nullableColumns, as)
+        ])
       })
 
       it('carries a batch without rows', async () => {

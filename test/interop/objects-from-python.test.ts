@@ -24,7 +24,18 @@ const values: readonly [python: string, found: unknown][] = [
   ['[]', []]
 ]
 
-const dtypes = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float32', 'float64']
+const dtypes = [
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'float32',
+  'float64'
+]
 
 withPython('Objects from Python to Node', '64Mi', (bench, python) => {
   async function got(value: string, options?: { zeroCopy: boolean }): Promise<any> {
@@ -68,14 +79,21 @@ withPython('Objects from Python to Node', '64Mi', (bench, python) => {
   })
 
   it('gives Node a pyarrow.RecordBatch', async () => {
-    const batch = await got("pa.RecordBatch.from_pydict({'a': [1, None], 's': ['x', None], 'c': [True, None]})")
+    const batch = await got(
+      "pa.RecordBatch.from_pydict({'a': [1, None], 's': ['x', None], 'c': [True, None]})"
+    )
     expect(RecordBatch.isRecordBatch(batch)).to.equal(true)
     expect(plainColumns(batch)).to.deep.equal({ a: [1, null], s: ['x', null], c: [true, null] })
   })
 
   it('gives Node times in a pyarrow.RecordBatch, which Python itself cannot read back', async () => {
-    const batch = await got("pa.RecordBatch.from_pydict({'t': pa.array([1, None], pa.timestamp('us')), 'd': pa.array([1, 2], pa.date32())})")
-    expect(batch.schema.fields.map(({ type }: any) => String(type))).to.deep.equal(['Timestamp<MICROSECOND>', 'Date32<DAY>'])
+    const batch = await got(
+      "pa.RecordBatch.from_pydict({'t': pa.array([1, None], pa.timestamp('us')), 'd': pa.array([1, 2], pa.date32())})"
+    )
+    expect(batch.schema.fields.map(({ type }: any) => String(type))).to.deep.equal([
+      'Timestamp<MICROSECOND>',
+      'Date32<DAY>'
+    ])
     expect([...batch.getChild('t').data[0].values.subarray(0, 1)]).to.deep.equal([1n])
     expect(batch.getChild('t').get(1)).to.equal(null)
     expect([...batch.getChild('d').data[0].values.subarray(0, 2)]).to.deep.equal([1, 2])
@@ -90,7 +108,9 @@ withPython('Objects from Python to Node', '64Mi', (bench, python) => {
   })
 
   it('gives Node a pandas.DataFrame with its index', async () => {
-    const frame = await got("pd.DataFrame({'a': [1, 2], 's': pd.Series(['x', 'y'], [10, 20], dtype=object)}, index=[10, 20])")
+    const frame = await got(
+      "pd.DataFrame({'a': [1, 2], 's': pd.Series(['x', 'y'], [10, 20], dtype=object)}, index=[10, 20])"
+    )
     expect(plainColumns(frame)).to.deep.equal({ a: [1, 2], s: ['x', 'y'] })
     expect(Array.from(frame.index.values, plain)).to.deep.equal([10, 20])
     expect(frame.labels).to.deep.equal(['a', 's'])

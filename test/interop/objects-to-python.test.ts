@@ -33,13 +33,13 @@ const scalars: readonly [title: string, value: unknown, found: object][] = [
   ['true', true, int(1)],
   ['false', false, int(0)],
   ['null', null, { type: 'builtins.NoneType', value: null }],
-  ['an array', [1, 'two', 3.5, null], { type: 'builtins.tuple', values: [int(1), str('two'), float(3.5), none()] }],
-  ['an empty array', [], { type: 'builtins.tuple', values: [] }],
   [
-    'an array of arrays',
-    [[1], [[]]],
-    { type: 'builtins.tuple', values: [tuple(int(1)), tuple(tuple())] }
+    'an array',
+    [1, 'two', 3.5, null],
+    { type: 'builtins.tuple', values: [int(1), str('two'), float(3.5), none()] }
   ],
+  ['an empty array', [], { type: 'builtins.tuple', values: [] }],
+  ['an array of arrays', [[1], [[]]], { type: 'builtins.tuple', values: [tuple(int(1)), tuple(tuple())] }],
   ['a Buffer', Buffer.from([0, 1, 255]), { type: 'builtins.memoryview', value: '0001ff' }],
   ['an ArrayBuffer', Uint8Array.of(7, 8).buffer, { type: 'builtins.memoryview', value: '0708' }],
   ['an empty Buffer', Buffer.alloc(0), { type: 'builtins.memoryview', value: '' }]
@@ -95,11 +95,15 @@ withPython('Objects from Node to Python', '64Mi', (bench, python) => {
 
   it('gives Python a RecordBatch', async () => {
     expect(await seen(batchOfColumns(columns))).to.deep.equal(inPython(columns, 'recordbatch'))
-    expect(await seen(batchOfColumns(nullableColumns))).to.deep.equal(inPython(nullableColumns, 'recordbatch'))
+    expect(await seen(batchOfColumns(nullableColumns))).to.deep.equal(
+      inPython(nullableColumns, 'recordbatch')
+    )
   })
 
   it('gives Python a DataFrame', async () => {
-    expect(await seen(batchOfColumns(columns), { as: 'dataframe' })).to.deep.equal(inPython(columns, 'dataframe'))
+    expect(await seen(batchOfColumns(columns), { as: 'dataframe' })).to.deep.equal(
+      inPython(columns, 'dataframe')
+    )
     const found = await seen(batchOfColumns(nullableColumns), { as: 'dataframe' })
     expect(found).to.deep.equal(inPython(nullableColumns, 'dataframe'))
   })

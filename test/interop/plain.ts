@@ -2,7 +2,8 @@ import type { RecordBatch } from 'apache-arrow'
 
 /** A value as `plain` of python/values.py gives it: long integers and what JSON lacks as texts. */
 export function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return plain(Number.isSafeInteger(Number(value)) ? Number(value) : String(value))
+  if (typeof value === 'bigint')
+    return plain(Number.isSafeInteger(Number(value)) ? Number(value) : String(value))
   if (value === undefined) return null
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return String(value).replace('NaN', 'nan').replace('Infinity', 'inf')

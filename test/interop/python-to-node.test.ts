@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { RecordBatch } from 'apache-arrow'
-import { RecordBatchStream, release } from 'vineyard-streams'
+import { release, type RecordBatchStream } from 'vineyard-streams'
 import { plainColumns, typesOf } from './plain.js'
 import { withPython } from './session.js'
 
@@ -47,7 +47,9 @@ const batch: Case = {
 
 const integers = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64']
 const numbers = [...integers, 'float32', 'float64']
-const arrowNames = numbers.map(name => name.replace('uint', 'Uint').replace(/^int/, 'Int').replace('float', 'Float'))
+const arrowNames = numbers.map(name =>
+  name.replace('uint', 'Uint').replace(/^int/, 'Int').replace('float', 'Float')
+)
 const numberTypes = Object.fromEntries(numbers.map((name, index) => [name, arrowNames[index]!]))
 const numberValues = Object.fromEntries(numbers.map(name => [name, [0, 1, 100]]))
 

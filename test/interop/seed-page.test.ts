@@ -20,7 +20,8 @@ withPython('The example of "Streams in Vineyard"', '64Mi', (bench, python) => {
     ])
     expect(produced).to.have.length(totalChunks)
     expect(consumed.map(plainColumns)).to.deep.equal(produced.map((chunk: any) => chunk.columns))
-    for (const chunk of consumed) expect(typesOf(chunk)).to.deep.equal({ a: 'Int64', b: 'Float64', c: 'Bool' })
+    for (const chunk of consumed)
+      expect(typesOf(chunk)).to.deep.equal({ a: 'Int64', b: 'Float64', c: 'Bool' })
   })
 
   it('runs from Node to Python', async () => {

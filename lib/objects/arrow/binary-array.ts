@@ -7,7 +7,7 @@ import { arrayDraft, coveredRange, offsetsDraft } from './array-draft.js'
 import { arrayFields } from './array-fields.js'
 import type { ColumnType } from './column-type.js'
 import { makeColumn } from './leased-data.js'
-import { checkEnds, readOffsets } from './offsets.js'
+import { checkOffsets, readOffsets } from './offsets.js'
 
 /** vineyard::LargeStringArray and StringArray: UTF-8 texts, with 64-bit and 32-bit offsets. */
 export const stringArray: ColumnType = {
@@ -50,7 +50,7 @@ function read(meta: Metadata, context: ReadContext, type: DataType, wide: boolea
   const { length, offset, nullBitmap, nullCount } = arrayFields(meta, context)
   const values = context.blob(meta, 'buffer_data_')
   const offsets = readOffsets(meta, context.blob(meta, 'buffer_offsets_'), wide, offset, length)
-  checkEnds(meta, offsets, values.byteLength)
+  checkOffsets(meta, offsets, values.byteLength)
   return makeColumn(context.handle, {
     type,
     length,

@@ -7,7 +7,7 @@ import { arrayDraft, coveredRange, offsetsDraft } from './array-draft.js'
 import { arrayFields } from './array-fields.js'
 import type { ColumnReader, ColumnType } from './column-type.js'
 import { makeColumn } from './leased-data.js'
-import { checkEnds, checkOrder, readOffsets } from './offsets.js'
+import { checkOffsets, readOffsets } from './offsets.js'
 
 /**
  * vineyard::LargeListArray and ListArray: lists, with 64-bit and 32-bit offsets into another array. FixedSizeListArray
@@ -28,8 +28,7 @@ export const listArray: ColumnType = {
     const { length, offset, nullBitmap, nullCount } = arrayFields(meta, context)
     const values = nested(context.member(meta, 'values_'))
     const offsets = readOffsets(meta, context.blob(meta, 'buffer_offsets_'), wide, offset, length)
-    checkEnds(meta, offsets, values.length)
-    checkOrder(meta, offsets)
+    checkOffsets(meta, offsets, values.length)
     const child = new Field('item', values.type, true)
     return makeColumn(context.handle, {
       type: wide ? new LargeList(child) : new List(child),

@@ -66,6 +66,17 @@ def checksums(client, stream, limit=None):
     return read(client, stream, limit, checksum)
 
 
+def kept_checksums(client, stream):
+    """Checksums that are made when all chunks have been read."""
+    reader = reader_of(client, stream)
+    kept = []
+    while True:
+        try:
+            kept.append(reader.next())
+        except StopIteration:
+            return [checksum(chunk) for chunk in kept]
+
+
 def checksums_of(_client, first, count, rows):
     """What `checksums` must find of the batches that `produce` appends."""
     return [checksum(pd.DataFrame(seed_columns(seed, rows))) for seed in range(first, first + count)]

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { release } from '#dist/memory/lease.js'
 import { describe as describeValue } from '#dist/objects/registry.js'
+import { tensor } from '#dist/objects/tensor/tensor-value.js'
 import { batchOf, columnOf, kinds, plainValues } from '../support/columns.js'
 import type { Column } from '../support/columns.js'
 import { readLeased } from '../support/memory-store.js'
@@ -56,7 +57,8 @@ function usesOf(batch: RecordBatch): Record<string, () => unknown> {
 }
 
 describe('LeasedData', () => {
-  for (const kind of Object.keys(kinds)) {
+  // A column of nulls has no memory that could be leased.
+  for (const kind of Object.keys(kinds).filter(name => name !== 'null')) {
     it(`gives nothing of a column of ${kind} once it has been released`, () => {
       const column = fc.sample(columnOf(kind, 9), { numRuns: 1, seed: 7 })[0] as Column
       const { value, returned } = readLeased(describeValue(batchOf([column], ['a'])))
@@ -72,7 +74,7 @@ describe('LeasedData', () => {
       expect(returned()).to.equal(1)
       for (const [what, use] of Object.entries(uses)) {
         // The IPC writer of apache-arrow writes a batch without rows for one whose rows are gone.
-        if (what !== 'the IPC writer' && kind !== 'null') expectNothing(`${kind}: ${what}`, use)
+        if (what !== 'the IPC writer') expectNothing(`${kind}: ${what}`, use)
       }
       expect(release(batch)).to.equal(false)
     })
@@ -110,18 +112,19 @@ describe('leased values', () => {
 
   it('give the memory back at once where they keep none', () => {
     expect(readLeased(describeValue(null)).returned()).to.equal(1)
-    expect(readLeased(describeValue(['a', 1])).returned()).to.equal(1)
+    expect(readLeased(describeValue(tensor(['a', 'b']))).returned()).to.equal(1)
+    expect(readLeased(describeValue([null, tensor(['a'])])).returned()).to.equal(1)
   })
 
   it('in a sequence are released one by one', () => {
     const { value, returned } = readLeased(describeValue([new Int32Array([1]), 'text', new Int32Array([2])]))
     const [first, , second] = value as [Int32Array, string, Int32Array]
     expect(release(first)).to.equal(true)
-    expect(first.length).to.equal(0)
     expect([...second]).to.deep.equal([2])
     expect(returned()).to.equal(0)
     expect(release(second)).to.equal(true)
     expect(returned()).to.equal(1)
+    expect([first.length, second.length]).to.deep.equal([0, 0])
   })
 
   it('in a sequence are released with it', () => {
