@@ -19,6 +19,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       // What a broken peer sent goes into messages as it is.
       '@typescript-eslint/no-base-to-string': 'off',
       '@typescript-eslint/only-throw-error': 'off',

@@ -15,6 +15,7 @@
         'src/listener.cc',
         'src/mapping.cc',
         'src/memory.cc',
+        'src/open_descriptors.cc',
         'src/region.cc',
         'src/send_queue.cc',
         'src/unix_socket.cc',

@@ -106,7 +106,7 @@ export class Client {
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
     const meta = await abortable(reader.metadata(objectId, { syncRemote: true }), options.signal)
-    const stream = streamFromMetadata(this, meta)
+    const stream = await streamFromMetadata(this, meta)
     if (stream !== undefined) return stream
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     return (await abortable(reader.read(objectId, mode, meta), options.signal)).value

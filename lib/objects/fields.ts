@@ -34,7 +34,11 @@ export function isNested(value: JsonValue | undefined): value is Metadata {
 
 /** Whether the value of a field is the metadata of a member object. */
 export function isMember(value: JsonValue | undefined): value is Metadata {
-  return isNested(value) && typeof optional(value, 'typename') === 'string' && typeof optional(value, 'id') === 'string'
+  return (
+    isNested(value) &&
+    typeof optional(value, 'typename') === 'string' &&
+    typeof optional(value, 'id') === 'string'
+  )
 }
 
 export function text(meta: Metadata, key: string): string {

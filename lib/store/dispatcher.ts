@@ -1,5 +1,5 @@
 import { bufferRoutes } from './requests/buffers.js'
-import { closeConnection, type Route, type ServerFacts } from './requests/handler.js'
+import type { closeConnection, Route, ServerFacts } from './requests/handler.js'
 import { metadataRoutes } from './requests/metadata.js'
 import { nameRoutes } from './requests/names.js'
 import { sessionRoutes } from './requests/session.js'
@@ -8,7 +8,7 @@ import type { Engine } from './engine.js'
 import type { Peer } from './peer.js'
 import { RequestError } from './request-error.js'
 import { parseRequest, toU64 } from './request.js'
-import { Waiting } from './waiting.js'
+import type { Waiting } from './waiting.js'
 
 const unknownError = 255
 

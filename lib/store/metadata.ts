@@ -123,7 +123,7 @@ export class Metadata implements DeletionGraph {
 
   /** Merges labels into those an object has. */
   label(record: ObjectRecord, labels: ReadonlyMap<string, string>): void {
-    let old: unknown = {}
+    let old: unknown
     try {
       old = JSON.parse(record.stringField('__labels') ?? '{}')
     } catch {

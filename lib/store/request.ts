@@ -8,8 +8,8 @@ const maxValues = 4 * 1024 * 1024
 
 const longMark = '\u0000n'
 const floatMark = '\u0000f'
-const longForm = /^\u0000n(-?[0-9]{16,})$/
-const floatForm = /^\u0000f(-?[0-9.eE+-]+)$/
+const longForm = /^-?[0-9]{16,}$/
+const floatForm = /^-?[0-9.eE+-]+$/
 /** A number with a fraction of zeros or an exponent: JSON.parse makes it an integer, upstream keeps it a float. */
 const wholeFloat = /[0-9](?:\.0+|\.?[0-9]*[eE][-+]?[0-9]+)[\s,}\]]/
 
@@ -87,12 +87,16 @@ function endOfString(text: string, start: number): number {
 
 /** The digits of a marked long integer, or undefined. */
 export function longDigits(value: string): string | undefined {
-  return value.startsWith(longMark) ? longForm.exec(value)?.[1] : undefined
+  if (!value.startsWith(longMark)) return undefined
+  const digits = value.slice(longMark.length)
+  return longForm.test(digits) ? digits : undefined
 }
 
 /** The text of a marked float, or undefined. */
 export function floatText(value: string): string | undefined {
-  return value.startsWith(floatMark) ? floatForm.exec(value)?.[1] : undefined
+  if (!value.startsWith(floatMark)) return undefined
+  const text = value.slice(floatMark.length)
+  return floatForm.test(text) ? text : undefined
 }
 
 /** Whether upstream would see a number here. */

@@ -8,7 +8,7 @@ import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
-import type { Chunk } from './reader.js'
+import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
   openStreamObject,
@@ -56,7 +56,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   }
 
   protected override readonly decode = readBytes
-  protected override readonly writerOptions = ['chunkSize', 'objectMode']
+  override readonly writerOptionNames = ['chunkSize', 'objectMode']
 
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
   override createReadStream(options: ByteReadStreamOptions = {}): Readable {
@@ -68,7 +68,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
 
   /** A byte-mode Writable, or with `objectMode` one that makes each Buffer a chunk. */
   override createWriteStream(options: ByteWriteStreamOptions = {}): Writable {
-    checkWriteStreamOptions(options, this.writerOptions)
+    checkWriteStreamOptions(options, this.writerOptionNames)
     const chunkSize = checkChunkSize(options.chunkSize)
     if (options.objectMode === true)
       return new ChunkWritable(() => this.connectWriter(this.client, options), options)

@@ -10,7 +10,7 @@ import { bytesOfBlob } from '../objects/opaque.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, isTable, SchemaCheck } from './batch-schema.js'
 import { ipcDraft } from './ipc-draft.js'
-import type { Chunk } from './reader.js'
+import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
   openStreamObject,
@@ -53,7 +53,7 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
   }
 
   protected override readonly decode = readBatches<T>
-  protected override readonly writerOptions = ['sameSchema']
+  override readonly writerOptionNames = ['sameSchema']
 
   protected override describer(
     options: DataframeWriteStreamOptions

@@ -1,7 +1,8 @@
 import { VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import { argumentError, checkOptions } from '../options.js'
-import type { Chunk, ReaderOptions, StreamReader } from './reader.js'
+import type { Chunk, ChunkSource } from './chunk-source.js'
+import type { ReaderOptions } from './reader.js'
 import { ReaderReadable } from './reader-readable.js'
 
 /** Two chunks: one being looked at, one ready. Node's 16 would keep half a gigabyte of 32 MiB chunks. */
@@ -23,7 +24,7 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   /** Node asked for a chunk that was not fetched because unread ones hold too much. */
   #owesRead = false
 
-  constructor(open: () => Promise<StreamReader<Out>>, options: ReadStreamOptions) {
+  constructor(open: () => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
     super(open, {
       objectMode: true,
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,

@@ -1,14 +1,14 @@
 import { Readable, type ReadableOptions } from 'node:stream'
-import type { StreamReader } from './reader.js'
+import type { ChunkSource } from './chunk-source.js'
 
-/** What the two kinds of Readable over a StreamReader share: opening, closing, and when a failure may show. */
+/** What the two kinds of Readable over a ChunkSource share: opening, closing, and when a failure may show. */
 export abstract class ReaderReadable<Out> extends Readable {
-  readonly #open: () => Promise<StreamReader<Out>>
-  #reader: StreamReader<Out> | undefined
+  readonly #open: () => Promise<ChunkSource<Out>>
+  #reader: ChunkSource<Out> | undefined
   /** A failure met while reading ahead, held back: destroying now would discard the chunks before it. */
   #heldError: Error | undefined
 
-  constructor(open: () => Promise<StreamReader<Out>>, options: ReadableOptions) {
+  constructor(open: () => Promise<ChunkSource<Out>>, options: ReadableOptions) {
     super(options)
     this.#open = open
   }
@@ -45,8 +45,8 @@ export abstract class ReaderReadable<Out> extends Readable {
   }
 
   /** Node calls _read only after _construct has called back. */
-  protected get reader(): StreamReader<Out> {
-    return this.#reader as StreamReader<Out>
+  protected get reader(): ChunkSource<Out> {
+    return this.#reader as ChunkSource<Out>
   }
 
   /** Destroys the stream when everything before the failure has been read. */

@@ -8,17 +8,9 @@ import { openStream, pullChunk, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import type { ObjectId } from '../protocol/ids.js'
+import type { Chunk, ChunkSource } from './chunk-source.js'
 import { Serial } from './serial.js'
 import { discardStream } from './teardown.js'
-
-/** One value of a stream. A pushed object may hold several (a Table's batches). */
-export interface Chunk<Out> {
-  value: Out
-  /** Bytes of shared memory it was made from. */
-  bytes: number
-  /** Whether it looks at shared memory; otherwise it was copied. */
-  leased: boolean
-}
 
 /** How a stream type turns a pulled id into values. Runs before the next pull, which deletes the object. */
 export type ChunkDecoder<Out> = (objects: ObjectReader, id: ObjectId, mode: ReadMode) => Promise<Chunk<Out>[]>
@@ -47,7 +39,7 @@ export interface ReaderTarget<Out> {
  * The consuming end of a stream, one for each stream. Chunks stay intact until they are released or collected. Closing
  * it before the end fails the stream for its producer and frees what is queued.
  */
-export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out> {
+export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, ChunkSource<Out> {
   readonly #core: ClientCore
   readonly #connection: Connection
   readonly #objects: ObjectReader

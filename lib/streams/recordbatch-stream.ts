@@ -5,7 +5,7 @@ import type { Draft } from '../objects/model.js'
 import { describe } from '../objects/registry.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
-import type { Chunk } from './reader.js'
+import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
   openStreamObject,
@@ -53,7 +53,7 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
   }
 
   protected override readonly decode = readChunk<T>
-  protected override readonly writerOptions = ['as', 'sameSchema']
+  override readonly writerOptionNames = ['as', 'sameSchema']
 
   protected override describer(
     options: RecordBatchWriteStreamOptions

@@ -1,15 +1,73 @@
 import type { Client } from '../client/client.js'
+import { VineyardError } from '../errors.js'
+import { integer, numberedMembers, text } from '../objects/fields.js'
 import type { Metadata } from '../objects/model.js'
+import { checkObjectId, objectIdFromBigInt, type ObjectId } from '../protocol/ids.js'
+import { parseJson } from '../protocol/json.js'
 import { ByteStream } from './byte-stream.js'
 import { DataframeStream } from './dataframe-stream.js'
+import { ParallelStream } from './parallel-stream.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
-import type { VineyardStream } from './stream.js'
+import { StreamCollection } from './stream-collection.js'
+import type { GroupMember } from './stream-group.js'
 
 /** Every stream type that `client.get` returns; a new one is one more entry. */
 const streamTypes = [RecordBatchStream, DataframeStream, ByteStream]
 
-/** The stream object for metadata of a stream, or undefined for metadata of anything else. */
-export function streamFromMetadata(client: Client, meta: Metadata): VineyardStream<any, any> | undefined {
+/** Collections in collections, at most this deep: one that contains itself would never end. */
+const maxNesting = 16
+
+/** The stream object for metadata of a stream or a group of streams, or undefined for metadata of anything else. */
+export async function streamFromMetadata(
+  client: Client,
+  meta: Metadata,
+  depth = 0
+): Promise<GroupMember | undefined> {
+  if (depth > maxNesting) {
+    throw new VineyardError('ERR_VINEYARD_METADATA', `streams are nested more than ${maxNesting} levels deep`)
+  }
   const type = streamTypes.find(candidate => meta.typename.startsWith(candidate.typename))
-  return type === undefined ? undefined : new type(client, meta)
+  if (type !== undefined) return new type(client, meta)
+  if (meta.typename.startsWith(ParallelStream.typename)) {
+    return new ParallelStream(client, meta, await membersOfParallel(client, meta, depth))
+  }
+  if (meta.typename.startsWith(StreamCollection.typename)) {
+    return new StreamCollection(client, meta, await membersOfCollection(client, meta, depth))
+  }
+  return undefined
+}
+
+/** The streams of a ParallelStream, which are its members. */
+export async function membersOfParallel(client: Client, meta: Metadata, depth = 0): Promise<GroupMember[]> {
+  const members = numberedMembers(meta, '__streams_-', integer(meta, '__streams_-size', 0))
+  return Promise.all(members.map(member => streamMember(client, member, depth)))
+}
+
+/** The streams of a StreamCollection, which it only names: in a text, as decimal integers or as 'o…' ids. */
+export async function membersOfCollection(client: Client, meta: Metadata, depth = 0): Promise<GroupMember[]> {
+  const ids = collectionIds(meta)
+  const metas = await Promise.all(ids.map(id => client.getMeta(id)))
+  return Promise.all(metas.map(member => streamMember(client, member, depth)))
+}
+
+function collectionIds(meta: Metadata): ObjectId[] {
+  let ids
+  try {
+    ids = parseJson(text(meta, '__streams'))
+  } catch (cause) {
+    throw new VineyardError('ERR_VINEYARD_METADATA', `__streams of ${meta.id} cannot be read`, { cause })
+  }
+  if (!Array.isArray(ids))
+    throw new VineyardError('ERR_VINEYARD_METADATA', `__streams of ${meta.id} is not a list`)
+  return ids.map(id => {
+    if (typeof id === 'bigint') return objectIdFromBigInt(id)
+    if (typeof id === 'number' && Number.isSafeInteger(id)) return objectIdFromBigInt(BigInt(id))
+    return checkObjectId(id)
+  })
+}
+
+async function streamMember(client: Client, meta: Metadata, depth: number): Promise<GroupMember> {
+  const stream = await streamFromMetadata(client, meta, depth + 1)
+  if (stream !== undefined) return stream
+  throw new VineyardError('ERR_VINEYARD_METADATA', `${meta.id} is a ${meta.typename}, not a stream`)
 }

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { throwIfAborted } from '../abort.js'
 import type { Client } from '../client/client.js'
+import type { Connection } from '../client/connection.js'
 import { Counters, type StreamStats } from '../client/counters.js'
 import { createData, createStream, deleteData, persist, putName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
@@ -53,7 +54,7 @@ export abstract class VineyardStream<
   /** What one writer makes of a written value: the chunks, in order. It throws ERR_VINEYARD_TYPE. */
   protected abstract describer(options: WriteOptions): (value: In) => readonly Draft[]
   /** Options of a writer beyond those that all stream types have. */
-  protected abstract readonly writerOptions: readonly string[]
+  abstract readonly writerOptionNames: readonly string[]
 
   /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
   createReadStream(options: ReadStreamOptions = {}): Readable {
@@ -63,7 +64,7 @@ export abstract class VineyardStream<
 
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
   createWriteStream(options: WriteOptions = {} as WriteOptions): Writable {
-    checkWriteStreamOptions(options, this.writerOptions)
+    checkWriteStreamOptions(options, this.writerOptionNames)
     return new ChunkWritable(() => this.connectWriter(this.client, options), options)
   }
 
@@ -78,7 +79,7 @@ export abstract class VineyardStream<
     client: Client = this.client,
     options: WriteOptions = {} as WriteOptions
   ): Promise<StreamWriter<In>> {
-    checkWriteStreamOptions(options, this.writerOptions)
+    checkWriteStreamOptions(options, this.writerOptionNames)
     return this.connectWriter(client, options)
   }
 
@@ -144,15 +145,18 @@ export async function createStreamObject(
   const [id] = (await createData(connection, [content])) as [ObjectId]
   try {
     await createStream(connection, id)
-    if (name !== undefined) {
-      await persist(connection, id)
-      await putName(connection, id, name)
-    }
+    if (name !== undefined) await nameObject(connection, id, name)
     return await reader.metadata(id)
   } catch (error) {
     await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
     throw error
   }
+}
+
+/** A name implies persist: only persistent objects can have one. */
+export async function nameObject(connection: Connection, id: ObjectId, name: string): Promise<void> {
+  await persist(connection, id)
+  await putName(connection, id, name)
 }
 
 /** The metadata of an existing stream, by id or name. Rejects with ERR_VINEYARD_TYPE if it is something else. */
@@ -185,7 +189,7 @@ function refuseStoreOnly(options: CreateStreamOptions): void {
 }
 
 /** `__name` is escaped as in a JSON pointer. */
-function nameOf(meta: Metadata): string | undefined {
+export function nameOf(meta: Metadata): string | undefined {
   const name = meta['__name']
   return typeof name === 'string' ? name.replaceAll('~1', '/').replaceAll('~0', '~') : undefined
 }

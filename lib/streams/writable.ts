@@ -1,6 +1,7 @@
 import { checkOptions } from '../options.js'
 import { WriterWritable } from './writer-writable.js'
-import type { StreamWriter, WriterOptions } from './writer.js'
+import type { ChunkSink } from './chunk-source.js'
+import type { WriterOptions } from './writer.js'
 
 export interface WriteStreamOptions extends WriterOptions {
   /** Destroys the stream with an AbortError, which fails it for its reader. */
@@ -14,7 +15,7 @@ export interface WriteStreamOptions extends WriterOptions {
  * or the server has no memory. 'finish' means that the server has everything, not that it was consumed.
  */
 export class ChunkWritable<In> extends WriterWritable<In> {
-  constructor(open: () => Promise<StreamWriter<In>>, options: WriteStreamOptions) {
+  constructor(open: () => Promise<ChunkSink<In>>, options: WriteStreamOptions) {
     super(open, {
       objectMode: true,
       highWaterMark: options.highWaterMark ?? 1,

@@ -1,12 +1,12 @@
 import { Writable, type WritableOptions } from 'node:stream'
-import type { StreamWriter } from './writer.js'
+import type { ChunkSink } from './chunk-source.js'
 
-/** What the two kinds of Writable over a StreamWriter share. Any end other than `end()` fails the stream. */
+/** What the two kinds of Writable over a ChunkSink share. Any end other than `end()` fails the stream. */
 export abstract class WriterWritable<In> extends Writable {
-  readonly #open: () => Promise<StreamWriter<In>>
-  #writer: StreamWriter<In> | undefined
+  readonly #open: () => Promise<ChunkSink<In>>
+  #writer: ChunkSink<In> | undefined
 
-  constructor(open: () => Promise<StreamWriter<In>>, options: WritableOptions) {
+  constructor(open: () => Promise<ChunkSink<In>>, options: WritableOptions) {
     super(options)
     this.#open = open
   }
@@ -45,8 +45,8 @@ export abstract class WriterWritable<In> extends Writable {
   }
 
   /** Node calls _write and _final only after _construct has called back. */
-  get #opened(): StreamWriter<In> {
-    return this.#writer as StreamWriter<In>
+  get #opened(): ChunkSink<In> {
+    return this.#writer as ChunkSink<In>
   }
 }
 

@@ -20,6 +20,7 @@ import type { Draft } from '../objects/model.js'
 import { argumentError } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import type { ChunkSink } from './chunk-source.js'
 import { Serial } from './serial.js'
 import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
 
@@ -44,7 +45,7 @@ export interface WriterTarget<In> {
  * The producing end of a stream, one for each stream. Appends happen in the order they were called; each waits while the
  * window is full or the server has no memory.
  */
-export class StreamWriter<In = unknown> {
+export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #core: ClientCore
   readonly #counters: Counters
   readonly #connection: Connection

@@ -56,6 +56,7 @@ Napi::Value CreateMemoryFile(const Napi::CallbackInfo& call) {
   SystemError error;
   Descriptor memory = CreateMemory(name, size, &error);
   if (!memory) return Done(call, error);
+  EnvState::From(call).descriptors().Add(memory.get());
   return Napi::Number::New(call.Env(), memory.release());
 }
 
@@ -84,6 +85,7 @@ Napi::Value Punch(const Napi::CallbackInfo& call) {
 Napi::Value CloseFd(const Napi::CallbackInfo& call) {
   int fd;
   if (!ReadDescriptor(call, 0, &fd)) return {};
+  EnvState::From(call).descriptors().Remove(fd);
   // Never retried: on Linux the descriptor is gone even after EINTR.
   return Done(call, ::close(fd) == 0 || errno == EINTR ? SystemError{} : SystemError{errno, "close"});
 }

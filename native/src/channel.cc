@@ -361,7 +361,7 @@ void Channel::Deliver(const std::vector<napi_value>& messages, Descriptor fd) {
     // Fails when the worker is being terminated: nobody will receive the descriptor then, and it is closed
     // here.
     if (napi_set_element(env, list, index, number) != napi_ok) return;
-    fd.release();
+    state_->descriptors().Add(fd.release());
   }
   context_.Call(handlers_.Get(), on_messages_.Get(), 1, &list);
 }

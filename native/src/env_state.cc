@@ -26,6 +26,7 @@ void EnvState::CleanUp(napi_async_cleanup_hook_handle, void* data) {
   auto* state = static_cast<EnvState*>(data);
   state->ending_ = true;
   while (!state->open_.empty()) (*state->open_.begin())->Close();
+  state->descriptors_.CloseAll();
   if (state->handles_ == 0) state->FinishCleanUp();
 }
 

@@ -7,6 +7,7 @@
 
 #include "callback.h"
 #include "js.h"
+#include "open_descriptors.h"
 #include "region.h"
 
 /** Something that holds libuv handles and must let go of them before the environment ends. */
@@ -53,6 +54,8 @@ class EnvState {
   std::shared_ptr<EnvState> shared() { return self_.lock(); }
   const std::shared_ptr<RegionTable>& regions() const { return regions_; }
 
+  OpenDescriptors& descriptors() { return descriptors_; }
+
   /** Scratch space, used within one call only: what was received, and text on its way from or to JavaScript.
    */
   Buffer& receive_buffer() { return receive_buffer_; }
@@ -82,6 +85,7 @@ class EnvState {
   uv_loop_t* loop_ = nullptr;
   std::weak_ptr<EnvState> self_;
   std::shared_ptr<RegionTable> regions_ = std::make_shared<RegionTable>();
+  OpenDescriptors descriptors_;
   Buffer receive_buffer_;
   Buffer send_buffer_;
   std::string marked_text_;

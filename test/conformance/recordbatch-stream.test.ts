@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
 import { RecordBatchStream, release, VineyardError, type Client } from 'vineyard-streams'
 import { seedBatch, valuesOf } from '../support/batches.js'
+import { rejection } from '../support/rejection.js'
 import { onEachServer } from '../support/subjects.js'
 
 function read(stream: RecordBatchStream, options: object = {}): AsyncIterable<RecordBatch> & Readable {
@@ -17,15 +18,6 @@ function source(chunks: number, rows: number): Readable {
     })(),
     { highWaterMark: 1 }
   )
-}
-
-async function rejection(work: Promise<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await work
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('it did not reject')
 }
 
 onEachServer('RecordBatchStream', '256Mi', bench => {

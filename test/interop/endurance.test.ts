@@ -19,10 +19,11 @@ function checksum(batch: RecordBatch): number {
   return [a, b, c].reduce((total, values) => crc32(values, total), 0)
 }
 
+let expected: readonly number[]
+
 withPython('Many chunks shared with Python', '16Mi', (bench, python) => {
-  let expected: number[]
   before(() => {
-    expected = seeds.map(seed => checksum(seedBatch(seed, rows)))
+    expected ??= seeds.map(seed => checksum(seedBatch(seed, rows)))
   })
 
   it('arrive from Node in Python', async () => {

@@ -7,6 +7,8 @@ export function nameFields(fields: readonly { name: string; type: DataType }[]):
   for (const field of fields) {
     field.name ??= ''
     const type = anyType(field.type)
-    nameFields(type.typeId === Type.Dictionary ? (anyType(type.dictionary).children ?? []) : (type.children ?? []))
+    nameFields(
+      type.typeId === Type.Dictionary ? (anyType(type.dictionary).children ?? []) : (type.children ?? [])
+    )
   }
 }

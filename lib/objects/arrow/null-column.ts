@@ -7,7 +7,8 @@ import { fixedBits } from './widths.js'
 /** A column of `length` nulls with all the buffers and children that its type has. */
 export function nullColumn(dataType: DataType, length: number, dictionary?: Vector): Data {
   const type = anyType(dataType)
-  const nullBitmap = type.typeId === Type.Null || type.typeId === Type.Union ? undefined : new Uint8Array(bitmapBytes(length))
+  const nullBitmap =
+    type.typeId === Type.Null || type.typeId === Type.Union ? undefined : new Uint8Array(bitmapBytes(length))
   const make = (buffers: unknown[], children: Data[] = [], values?: Vector): Data =>
     new Data(dataType, 0, length, length, buffers as never, children as never, values)
   const bits = fixedBits(type)
@@ -31,7 +32,10 @@ export function nullColumn(dataType: DataType, length: number, dictionary?: Vect
     case Type.FixedSizeList:
       return make([undefined, undefined, nullBitmap], [nullColumn(itemType(type), length * type.listSize)])
     case Type.Struct:
-      return make([undefined, undefined, nullBitmap], (type.children ?? []).map(child => nullColumn(child.type, length)))
+      return make(
+        [undefined, undefined, nullBitmap],
+        (type.children ?? []).map(child => nullColumn(child.type, length))
+      )
     case Type.Union: {
       const typeIds = new Int8Array(length).fill(type.typeIds[0] ?? 0)
       const offsets = type.mode === 1 ? Int32Array.from({ length }, (_, i) => i) : undefined
@@ -44,7 +48,11 @@ export function nullColumn(dataType: DataType, length: number, dictionary?: Vect
     }
     default:
       if (type.typeId === Type.Bool) return make([undefined, new Uint8Array(bitmapBytes(length)), nullBitmap])
-      return make([undefined, zeroes(type, (length * (bits ?? 0)) / 8 / type.ArrayType.BYTES_PER_ELEMENT), nullBitmap])
+      return make([
+        undefined,
+        zeroes(type, (length * (bits ?? 0)) / 8 / type.ArrayType.BYTES_PER_ELEMENT),
+        nullBitmap
+      ])
   }
 }
 

@@ -562,9 +562,9 @@ time.sleep(60)
       Object.create(near) as object,
       new Proxy(near, {})
     ]
-    for (const [name, { value, get }] of Object.entries(descriptors)) {
+    for (const [name, property] of Object.entries(descriptors)) {
       if (name === 'constructor') continue
-      const method = (get ?? value) as () => unknown
+      const method = (Reflect.get(property, 'get') ?? property.value) as () => unknown
       for (const receiver of receivers) expect(() => method.call(receiver), name).to.throw(TypeError)
     }
     near.close()

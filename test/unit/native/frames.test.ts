@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { frame, HostilePeer, Recorder, Server, turns, until } from './support.js'
+import { frame, HostilePeer, Recorder, run, Server, turns, until } from './support.js'
 
 describe('native frames', () => {
   let server: Server
@@ -253,6 +253,28 @@ describe('native frames', () => {
         expect(recorder.messages).to.deep.equal([])
       }
       expect(await nullDevices()).to.equal(before)
+    })
+
+    it('gives EMFILE where this process has no room for a descriptor', async () => {
+      const outcome = await run(
+        `
+        import { openSync } from 'node:fs'
+        let hoard = 0
+        const listener = native.listen(path, 1, 1000, far => {
+          const fd = openSync('/dev/null')
+          try { for (;;) { openSync('/dev/null'); hoard++ } } catch {}
+          far.send('before')
+          far.sendFd(fd)
+        }, () => {})
+        native.connect(path, 1000).start({
+          onMessages(messages) { console.log(messages.join()) },
+          onDrain() {},
+          onClose(error) { console.log(error.code, hoard > 0); process.exit() }
+        })`,
+        [],
+        ['sh', '-c', 'ulimit -n 100; exec "$@"', 'sh']
+      )
+      expect(outcome.stdout, outcome.stderr).to.equal('before\nEMFILE true\n')
     })
 
     it('takes a carrier between frames', async () => {

@@ -86,6 +86,20 @@ describe('native memory', () => {
     expect(() => { native.reserve('0' as never, 0, 1) }).to.throw(TypeError) // prettier-ignore
   })
 
+  it('closes descriptors, in a worker without the warning of fs.closeSync', async () => {
+    const outcome = await run(`
+      import { readdirSync } from 'node:fs'
+      import { Worker } from 'node:worker_threads'
+      const count = () => readdirSync('/proc/self/fd').length
+      const before = count()
+      native.closeFd(native.createMemory('x', 1))
+      if (count() !== before) throw new Error('still open')
+      try { native.closeFd(999_999) } catch (error) { console.log(error.code, error.syscall) }
+      new Worker(\`import(${JSON.stringify(new URL('../../../../dist/native.js', import.meta.url).href)})
+        .then(({ native }) => native.closeFd(native.createMemory('x', 1)))\`, { eval: true })`)
+    expect(outcome).to.include({ code: 0, stdout: 'EBADF close\n', stderr: '' })
+  })
+
   it('reserves under a profiler that interrupts all the time', async () => {
     const outcome = await run(
       `const fd = native.createMemory('big', 2 ** 28); native.reserve(fd, 0, 2 ** 28); console.log('done')`,
@@ -213,10 +227,13 @@ describe('native Mapping', () => {
 
   it('throws TypeError on a wrong receiver', () => {
     const descriptors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(mapping) as object)
-    for (const [name, { value, get }] of Object.entries(descriptors)) {
+    for (const [name, property] of Object.entries(descriptors)) {
       if (name === 'constructor') continue
       for (const receiver of [undefined, 1, {}, new ArrayBuffer(1), Object.create(mapping) as object]) {
-        expect(() => ((get ?? value) as () => unknown).call(receiver), name).to.throw(TypeError)
+        expect(
+          () => ((Reflect.get(property, 'get') ?? property.value) as () => unknown).call(receiver),
+          name
+        ).to.throw(TypeError)
       }
     }
   })

@@ -76,13 +76,20 @@ function read1({ meta, ...rest }: Fixture): unknown {
 function expected(fixture: Fixture): unknown {
   const value = structuredClone(fixture.value) as Record<string, unknown>
   if (typeof value !== 'object' || value === null) return value
-  const wide = (text: unknown): string => String(text).replace(/^(string|binary|list)/, 'large_$1').replace('<item: list', '<item: large_list')
+  const wide = (text: unknown): string =>
+    String(text)
+      .replace(/^(string|binary|list)/, 'large_$1')
+      .replace('<item: list', '<item: large_list')
   if (value['kind'] === 'array') value['type'] = wide(value['type'])
   if (value['kind'] === 'recordbatch' || value['kind'] === 'table') {
     value['schema'] = (value['schema'] as [string, string][]).map(([name, type]) => [name, wide(type)])
   }
   if (value['kind'] === 'schema') {
-    value['fields'] = (value['fields'] as [string, string, boolean][]).map(([name, type, nullable]) => [name, wide(type), nullable])
+    value['fields'] = (value['fields'] as [string, string, boolean][]).map(([name, type, nullable]) => [
+      name,
+      wide(type),
+      nullable
+    ])
   }
   return forget(value)
 }
@@ -99,7 +106,10 @@ describe('fixtures of vineyard 0.24.2', () => {
   it('are all there', () => {
     expect(fixtures).to.have.length(159)
     for (const name of Object.keys({ ...opaque, ...different })) {
-      expect(fixtures.some(fixture => fixture.name === name), name).to.equal(true)
+      expect(
+        fixtures.some(fixture => fixture.name === name),
+        name
+      ).to.equal(true)
     }
   })
 
@@ -113,7 +123,9 @@ describe('fixtures of vineyard 0.24.2', () => {
         expect((object as OpaqueObject).meta).to.equal(fixture.meta)
         for (const { key, id } of (object as OpaqueObject).blobs) {
           expect((object as OpaqueObject).blob(key).toString('base64'), key).to.equal(fixture.blobs[id])
-          expect((object as OpaqueObject).blob(id).equals((object as OpaqueObject).blob(key)), id).to.equal(true)
+          expect((object as OpaqueObject).blob(id).equals((object as OpaqueObject).blob(key)), id).to.equal(
+            true
+          )
         }
       })
     } else if (name in different) {
@@ -128,7 +140,7 @@ describe('fixtures of vineyard 0.24.2', () => {
         const expectation = expected(fixture) as Record<string, unknown>
         // A frame without an index counts its rows from 0; pickled labels stay opaque.
         if (actual !== null && typeof actual === 'object' && 'index' in actual) {
-          if (actual['index'] === undefined) delete expectation['index'], delete actual['index']
+          if (actual['index'] === undefined) (delete expectation['index'], delete actual['index'])
           else if (actual['index'] instanceof OpaqueObject) {
             expect(actual['index'].reason).to.match(pickled)
             delete expectation['index']

@@ -22,7 +22,8 @@ function expectNothing(what: string, use: () => unknown): void {
   }
   expect(result, what).to.satisfy(
     (value: unknown) =>
-      value === undefined || (typeof value === 'object' && value !== null && (value as { length: number }).length === 0)
+      value === undefined ||
+      (typeof value === 'object' && value !== null && (value as { length: number }).length === 0)
   )
 }
 
@@ -83,7 +84,9 @@ describe('LeasedData', () => {
   it('refuses to be written to', () => {
     const column = fc.sample(columnOf('int32', 3), 1)[0] as Column
     const batch = readLeased(describeValue(batchOf([column], ['a']))).value as RecordBatch
-    expect(() => (batch.getChildAt(0) as Vector).set(0, 5)).to.throw().with.property('code', 'ERR_VINEYARD_SEALED')
+    expect(() => (batch.getChildAt(0) as Vector).set(0, 5))
+      .to.throw()
+      .with.property('code', 'ERR_VINEYARD_SEALED')
   })
 
   it('is not released by what was derived from it', () => {
@@ -99,14 +102,21 @@ describe('LeasedData', () => {
 
 describe('leased values', () => {
   it('are released by hand or by dispose', () => {
-    const values = [Buffer.from('bytes'), new Float64Array([1, 2]), arrow.vectorFromArray([1, 2], new arrow.Int32())]
+    const values = [
+      Buffer.from('bytes'),
+      new Float64Array([1, 2]),
+      arrow.vectorFromArray([1, 2], new arrow.Int32())
+    ]
     for (const value of values) {
       const leased = readLeased(describeValue(value))
       expect(leased.returned()).to.equal(0)
       ;(leased.value as Disposable)[Symbol.dispose]()
       expect(leased.returned()).to.equal(1)
       if (ArrayBuffer.isView(leased.value)) expect(leased.value.byteLength).to.equal(0)
-      else expect(() => (leased.value as Vector).get(0)).to.throw().with.property('code', 'ERR_VINEYARD_RELEASED')
+      else
+        expect(() => (leased.value as Vector).get(0))
+          .to.throw()
+          .with.property('code', 'ERR_VINEYARD_RELEASED')
     }
   })
 

@@ -55,7 +55,9 @@ describe('vineyard::RecordBatch', () => {
         })
       )
     fc.assert(
-      fc.property(batches, ({ columns, names }) => expectSame(roundTrip(batchOf(columns, names)), columns, names)),
+      fc.property(batches, ({ columns, names }) =>
+        expectSame(roundTrip(batchOf(columns, names)), columns, names)
+      ),
       { numRuns: 150 }
     )
   })
@@ -66,7 +68,10 @@ describe('vineyard::RecordBatch', () => {
       new arrow.Field('b', new arrow.Utf8(), true)
     ]
     const schema = new arrow.Schema(fields, new Map([['k', 'v']]))
-    const children = [arrow.vectorFromArray([1], new arrow.Int32()), arrow.vectorFromArray(['x'], new arrow.Utf8())]
+    const children = [
+      arrow.vectorFromArray([1], new arrow.Int32()),
+      arrow.vectorFromArray(['x'], new arrow.Utf8())
+    ]
     const data = arrow.makeData({
       type: new arrow.Struct(fields),
       length: 1,
@@ -85,25 +90,38 @@ describe('vineyard::RecordBatch', () => {
     const table = new other.Table({
       n: other.vectorFromArray([1, null, 3], new other.Int32()),
       t: other.vectorFromArray(['a', null, 'c'], new other.Dictionary(new other.Utf8(), new other.Int32())),
-      d: other.vectorFromArray([[1n], null, []], new other.List(new other.Field('item', new other.Int64(), true)))
+      d: other.vectorFromArray(
+        [[1n], null, []],
+        new other.List(new other.Field('item', new other.Int64(), true))
+      )
     })
     const read = readBack(describeValue(table)) as Table
     expect(read).to.be.instanceOf(arrow.Table)
-    expect(JSON.stringify(read.toArray(), (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))).to.equal(
-      '[{"n":1,"t":"a","d":[1]},{"n":null,"t":null,"d":null},{"n":3,"t":"c","d":[]}]'
-    )
+    expect(
+      JSON.stringify(read.toArray(), (_, value: unknown) =>
+        typeof value === 'bigint' ? Number(value) : value
+      )
+    ).to.equal('[{"n":1,"t":"a","d":[1]},{"n":null,"t":null,"d":null},{"n":3,"t":"c","d":[]}]')
   })
 
   it('writes only the rows of a slice', () => {
-    const whole = arrow.vectorFromArray(Array.from({ length: 1000 }, (_, i) => `text ${i}`), new arrow.Utf8())
+    const whole = arrow.vectorFromArray(
+      Array.from({ length: 1000 }, (_, i) => `text ${i}`),
+      new arrow.Utf8()
+    )
     const column = { type: whole.type, data: (whole.data[0] as Data).slice(500, 2) }
     const { blobs } = materialise(describeValue(batchOf([column], ['t'])))
     expect([...blobs.values()].map(bytes => bytes.byteLength).sort((a, b) => a - b)).to.deep.equal([16, 24])
   })
 
   it('encodes a schema once for batches that have the same', () => {
-    const column = { type: new arrow.Int32(), data: arrow.vectorFromArray([1], new arrow.Int32()).data[0] as Data }
-    const drafts = [batchOf([column], ['a']), batchOf([column], ['a'])].map(batch => materialise(describeValue(batch)))
+    const column = {
+      type: new arrow.Int32(),
+      data: arrow.vectorFromArray([1], new arrow.Int32()).data[0] as Data
+    }
+    const drafts = [batchOf([column], ['a']), batchOf([column], ['a'])].map(batch =>
+      materialise(describeValue(batch))
+    )
     const texts = drafts.map(({ meta }) => (meta['schema_'] as Record<string, string>)['schema_binary_'])
     expect(texts[0]).to.equal(texts[1])
     const read = drafts.map(({ meta, blobs }) => readBackOf(meta, blobs))
@@ -147,7 +165,10 @@ function readBackOf(meta: unknown, blobs: unknown): RecordBatch {
 describe('vineyard::Table', () => {
   const schema = new arrow.Schema([new arrow.Field('n', new arrow.Int32(), true)])
   const batch = (values: number[]): RecordBatch => {
-    const column = { type: new arrow.Int32(), data: arrow.vectorFromArray(values, new arrow.Int32()).data[0] as Data }
+    const column = {
+      type: new arrow.Int32(),
+      data: arrow.vectorFromArray(values, new arrow.Int32()).data[0] as Data
+    }
     return batchOf([column], ['n'])
   }
 

@@ -49,7 +49,10 @@ export const kinds: Record<string, () => [type: DataType, value: fc.Arbitrary<un
   largeBinary: () => [new arrow.LargeBinary(), bytes],
   fixedSizeBinary: () => [new arrow.FixedSizeBinary(3), fc.uint8Array({ minLength: 3, maxLength: 3 })],
   null: () => [new arrow.Null(), fc.constant(null)],
-  date32: () => [new arrow.DateDay(), fc.integer({ min: -1e5, max: 1e5 }).map(day => new Date(day * 86_400_000))],
+  date32: () => [
+    new arrow.DateDay(),
+    fc.integer({ min: -1e5, max: 1e5 }).map(day => new Date(day * 86_400_000))
+  ],
   date64: () => [new arrow.DateMillisecond(), milliseconds.map(time => new Date(time))],
   time32s: () => [new arrow.TimeSecond(), fc.integer({ min: 0, max: 86_399 })],
   time32ms: () => [new arrow.TimeMillisecond(), fc.integer({ min: 0, max: 86_399_999 })],
@@ -89,19 +92,36 @@ export const kinds: Record<string, () => [type: DataType, value: fc.Arbitrary<un
     fc.dictionary(fc.constantFrom('k', 'é', 'z'), fc.integer()).map(object => new Map(Object.entries(object)))
   ],
   dictionary: () => [new arrow.Dictionary(new arrow.Utf8(), new arrow.Int16()), word],
-  intervalYears: () => [new arrow.IntervalYearMonth(), fc.integer({ min: 0, max: 100 }).map(n => Int32Array.of(n, 1))],
+  intervalYears: () => [
+    new arrow.IntervalYearMonth(),
+    fc.integer({ min: 0, max: 100 }).map(n => Int32Array.of(n, 1))
+  ],
   sparseUnion: () => {
-    const fields = [new arrow.Field('0', new arrow.Float64(), true), new arrow.Field('1', new arrow.Utf8(), true)]
+    const fields = [
+      new arrow.Field('0', new arrow.Float64(), true),
+      new arrow.Field('1', new arrow.Utf8(), true)
+    ]
     return [new arrow.SparseUnion([0, 1], fields), fc.constant(undefined)]
   }
 }
 
 /** A union has no builder that takes values: one is made of its parts. */
 function unionColumn(type: DataType, length: number): Data {
-  const numbers = arrow.makeData({ type: new arrow.Float64(), data: Float64Array.from({ length }, (_, i) => i) })
-  const texts = arrow.vectorFromArray(Array.from({ length }, (_, i) => `t${i}`), new arrow.Utf8()).data[0] as Data
+  const numbers = arrow.makeData({
+    type: new arrow.Float64(),
+    data: Float64Array.from({ length }, (_, i) => i)
+  })
+  const texts = arrow.vectorFromArray(
+    Array.from({ length }, (_, i) => `t${i}`),
+    new arrow.Utf8()
+  ).data[0] as Data
   const typeIds = Int8Array.from({ length }, (_, i) => i % 2)
-  return arrow.makeData({ type: type as arrow.SparseUnion, length, typeIds, children: [numbers, texts] as never })
+  return arrow.makeData({
+    type: type as arrow.SparseUnion,
+    length,
+    typeIds,
+    children: [numbers, texts] as never
+  })
 }
 
 /** A column of a kind, with nulls, cut out of a longer one. */
@@ -136,7 +156,12 @@ export function batchOf(columns: readonly Column[], names: readonly string[]): R
   const fields = columns.map(({ type }, i) => new arrow.Field(names[i] as string, type, true))
   const length = columns[0]?.data.length ?? 0
   const children = columns.map(({ data }) => data)
-  const data = arrow.makeData({ type: new arrow.Struct(fields), length, nullCount: 0, children: children as never })
+  const data = arrow.makeData({
+    type: new arrow.Struct(fields),
+    length,
+    nullCount: 0,
+    children: children as never
+  })
   return new arrow.RecordBatch(new arrow.Schema(fields, new Map([['source', 'é']])), data)
 }
 
@@ -148,7 +173,8 @@ export function plainValues(data: Data): unknown[] {
 function plain(value: unknown): unknown {
   if (value instanceof arrow.Vector) return [...value].map(plain)
   if (value instanceof arrow.MapRow) return [...value].map(([key, child]) => [key, plain(child)])
-  if (value instanceof arrow.StructRow) return Object.entries(value.toJSON()).map(([key, child]) => [key, plain(child)])
+  if (value instanceof arrow.StructRow)
+    return Object.entries(value.toJSON()).map(([key, child]) => [key, plain(child)])
   if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array)
   return value
 }

@@ -11,7 +11,10 @@ const units = ['s', 'ms', 'us', 'ns']
 
 /** The type as pyarrow prints it. */
 export function typeText(type: DataType): string {
-  const any = type as unknown as Record<'isSigned' | 'bitWidth' | 'precision' | 'byteWidth' | 'unit' | 'timezone', number>
+  const any = type as unknown as Record<
+    'isSigned' | 'bitWidth' | 'precision' | 'byteWidth' | 'unit' | 'timezone',
+    number
+  >
   const item = (): string => {
     const field = type.children[0] as Field
     return `${field.name}: ${typeText(field.type)}`
@@ -67,7 +70,10 @@ function element(type: DataType, value: unknown): unknown {
     case Type.Duration:
       return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
     case Type.Timestamp:
-      return isoText(seconds, (type as unknown as { timezone: string | null }).timezone === 'UTC' ? '+00:00' : '')
+      return isoText(
+        seconds,
+        (type as unknown as { timezone: string | null }).timezone === 'UTC' ? '+00:00' : ''
+      )
     default:
       return logical(value)
   }

@@ -1,6 +1,7 @@
 import { native } from '#dist/native.js'
 import { Lease } from '#dist/memory/lease.js'
 import type { LeaseHandle } from '#dist/memory/lease.js'
+import { isMember, optional } from '#dist/objects/fields.js'
 import { BlobDraft, ExistingObject } from '#dist/objects/model.js'
 import type { Draft, Metadata, ReadContext } from '#dist/objects/model.js'
 import { read } from '#dist/objects/registry.js'
@@ -57,9 +58,9 @@ export function contextOf({ blobs }: Stored, lease?: Lease): ReadContext {
       return bytes
     },
     member(owner, key) {
-      const member = Object.hasOwn(owner, key) ? owner[key] : undefined
-      if (typeof member !== 'object' || member === null || Array.isArray(member)) throw new Error(`no member ${key}`)
-      return member as Metadata
+      const member = optional(owner, key)
+      if (!isMember(member)) throw new Error(`no member ${key}`)
+      return member
     },
     read: part => read(part, context),
     newHandle: (): LeaseHandle | undefined => lease?.handle(),

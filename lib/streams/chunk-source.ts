@@ -1,0 +1,26 @@
+import type { ObjectId } from '../protocol/ids.js'
+
+/** One value of a stream. A pushed object may hold several (a Table's batches). */
+export interface Chunk<Out> {
+  value: Out
+  /** Bytes of shared memory it was made from. */
+  bytes: number
+  /** Whether it looks at shared memory; otherwise it was copied. */
+  leased: boolean
+}
+
+/** What a Readable reads from: one reader, or several merged. */
+export interface ChunkSource<Out> {
+  /** The next value with its size, or undefined at the end. */
+  nextChunk(): Promise<Chunk<Out> | undefined>
+  close(): Promise<void>
+}
+
+/** What a Writable writes to: one writer, or several that share the values. */
+export interface ChunkSink<In> {
+  append(value: In): Promise<ObjectId>
+  finish(): Promise<void>
+  close(): Promise<void>
+  /** Told once when it fails from outside, even while nothing is being appended. */
+  onFailed(listener: (error: Error) => void): void
+}

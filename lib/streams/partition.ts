@@ -1,0 +1,87 @@
+import { Data, RecordBatch, Struct } from 'apache-arrow'
+import { VineyardError } from '../errors.js'
+import { takeRows } from '../objects/arrow/take.js'
+import { argumentError } from '../options.js'
+import { hasSchema, isTable } from './batch-schema.js'
+import type { Partition } from './partitioned-sink.js'
+
+/**
+ * Which member of a group a written value goes to: in turns (`'round-robin'`, the default), as a function says
+ * (an index), or row by row after a hash of a column, so that equal values meet in the same member.
+ */
+export type PartitionOption<In> =
+  'round-robin' | ((value: In, members: number) => number) | { column: string } | undefined
+
+export function partitionOf<In>(option: PartitionOption<In>, members: number): Partition<In> {
+  if (option === undefined || option === 'round-robin') return inTurns(members)
+  if (typeof option === 'function')
+    return value => [{ member: checkMember(option(value, members), members), part: value }]
+  if (typeof option === 'object' && typeof option.column === 'string') {
+    return value => byColumn(value, option.column, members) as { member: number; part: In }[]
+  }
+  throw argumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `The "partition" option must be 'round-robin', a function or { column }. Received ${String(option)}`
+  )
+}
+
+function inTurns<In>(members: number): Partition<In> {
+  let next = 0
+  return value => {
+    const member = next
+    next = (next + 1) % members
+    return [{ member, part: value }]
+  }
+}
+
+function checkMember(member: number, members: number): number {
+  if (Number.isInteger(member) && member >= 0 && member < members) return member
+  throw argumentError(
+    'ERR_OUT_OF_RANGE',
+    `The "partition" function must return an integer from 0 to ${members - 1}. It returned ${String(member)}`
+  )
+}
+
+function byColumn(value: unknown, column: string, members: number): { member: number; part: RecordBatch }[] {
+  if (!hasSchema(value)) {
+    throw new VineyardError(
+      'ERR_VINEYARD_TYPE',
+      'only RecordBatches and Tables can be distributed by a column'
+    )
+  }
+  const batches = isTable(value) ? value.batches : [value]
+  return batches.flatMap(batch =>
+    rowsByMember(batch, column, members).flatMap((rows, member) =>
+      rows.length === 0
+        ? []
+        : [{ member, part: rows.length === batch.numRows ? batch : takeFrom(batch, rows) }]
+    )
+  )
+}
+
+function rowsByMember(batch: RecordBatch, column: string, members: number): number[][] {
+  const values = batch.getChild(column)
+  if (values === null) {
+    throw new VineyardError('ERR_VINEYARD_TYPE', `there is no column "${column}" to distribute the rows by`)
+  }
+  const rows = Array.from({ length: members }, (): number[] => [])
+  for (let row = 0; row < batch.numRows; row += 1) {
+    rows[hash(String(values.get(row))) % members]?.push(row)
+  }
+  return rows
+}
+
+function takeFrom(batch: RecordBatch, rows: number[]): RecordBatch {
+  const children = batch.data.children.map(child => takeRows(child, rows))
+  const type = new Struct(batch.schema.fields)
+  return new RecordBatch(batch.schema, new Data(type, 0, rows.length, 0, undefined, children))
+}
+
+/** FNV-1a over UTF-16 units: short, stable between processes and versions, even enough for a few members. */
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let i = 0; i < text.length; i += 1) {
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
+  }
+  return value >>> 0
+}

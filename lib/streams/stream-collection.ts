@@ -1,0 +1,66 @@
+import type { Client } from '../client/client.js'
+import { createData, deleteData } from '../client/requests.js'
+import { argumentError, checkOptions } from '../options.js'
+import { objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
+import type { JsonObject } from '../protocol/json.js'
+import { nameObject, openStreamObject, type OpenStreamOptions } from './stream.js'
+import { StreamGroup, type GroupMember } from './stream-group.js'
+import { membersOfCollection } from './stream-types.js'
+
+const typename = 'vineyard::StreamCollection'
+
+export interface CreateCollectionOptions {
+  /** Further metadata of the collection, as upstream's readers add `__path` or `__options`. Objects are not possible. */
+  metadata?: JsonObject | undefined
+  /** Gives the collection a name, and so makes it persistent. */
+  name?: string | undefined
+}
+
+/** Any streams, or collections of streams, that somebody put together: upstream's readers make one for a folder. */
+export class StreamCollection extends StreamGroup {
+  static readonly typename = typename
+
+  /** Makes a collection of streams that exist. They stay streams of their own. */
+  static async create(
+    client: Client,
+    streams: readonly GroupMember[],
+    options: CreateCollectionOptions = {}
+  ): Promise<StreamCollection> {
+    checkOptions(options, ['metadata', 'name'])
+    if (
+      !Array.isArray(streams) ||
+      !streams.every(stream => typeof (stream as GroupMember)?.id === 'string')
+    ) {
+      throw argumentError('ERR_INVALID_ARG_TYPE', 'The "streams" argument must be an array of streams')
+    }
+    const { connection, reader } = client.core
+    const [id] = (await createData(connection, [
+      {
+        nbytes: 0,
+        global: false,
+        ...options.metadata,
+        // Decimal integers in a text, beyond 2^53, as upstream writes them.
+        __streams: `[${streams.map(stream => objectIdToDecimal(stream.id)).join(',')}]`,
+        typename,
+        instance_id: connection.info.instanceId
+      }
+    ])) as [ObjectId]
+    try {
+      if (options.name !== undefined) await nameObject(connection, id, options.name)
+      return new StreamCollection(client, await reader.metadata(id), streams)
+    } catch (error) {
+      await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Opens a collection that exists, by id or name. */
+  static async open(
+    client: Client,
+    idOrName: ObjectId | string,
+    options: OpenStreamOptions = {}
+  ): Promise<StreamCollection> {
+    const meta = await openStreamObject(client, typename, idOrName, options)
+    return new StreamCollection(client, meta, await membersOfCollection(client, meta))
+  }
+}

@@ -1,0 +1,105 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Client } from '../client/client.js'
+import { deleteData, dropName } from '../client/requests.js'
+import { VineyardError } from '../errors.js'
+import type { Metadata } from '../objects/model.js'
+import { argumentError } from '../options.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { ByteStream } from './byte-stream.js'
+import type { ChunkSink, ChunkSource } from './chunk-source.js'
+import { MergedSource } from './merged-source.js'
+import { partitionOf, type PartitionOption } from './partition.js'
+import { PartitionedSink } from './partitioned-sink.js'
+import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import { nameOf, type VineyardStream } from './stream.js'
+import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
+
+/** A stream, or a group of streams, as a member of a group. */
+export type GroupMember = VineyardStream<any, any, any> | StreamGroup
+
+export interface GroupWriteStreamOptions extends WriteStreamOptions {
+  /** Which member a written value goes to. */
+  partition?: PartitionOption<any>
+  /** Further options of the members' writers, such as `as`. */
+  [option: string]: unknown
+}
+
+/**
+ * Streams that belong together. What ParallelStream and StreamCollection share: read as one, in no order across
+ * members, or written as one; or each member by itself, one process for each.
+ */
+export abstract class StreamGroup {
+  readonly id: ObjectId
+  readonly meta: Metadata
+  readonly streams: readonly GroupMember[]
+  protected readonly client: Client
+
+  /** @internal Use create(), open() or client.get(). */
+  constructor(client: Client, meta: Metadata, streams: readonly GroupMember[]) {
+    this.client = client
+    this.meta = meta
+    this.id = meta.id
+    this.streams = streams
+  }
+
+  /**
+   * The chunks of all members as one object-mode Readable: whoever has one gives it, in turns, each held back by itself;
+   * the order holds within a member. Fails if one fails. Byte streams cannot be merged: ERR_VINEYARD_UNSUPPORTED.
+   */
+  createReadStream(options: ReadStreamOptions = {}): Readable {
+    checkReadStreamOptions(options)
+    const leaves = this.#leaves()
+    if (leaves.some(stream => stream instanceof ByteStream)) {
+      throw new VineyardError(
+        'ERR_VINEYARD_UNSUPPORTED',
+        'bytes of several streams have no order that could be merged: read each of .streams by itself'
+      )
+    }
+    const open = async (): Promise<ChunkSource<unknown>> =>
+      new MergedSource(await openAll(leaves, leaf => leaf.openReader(this.client, options)))
+    return new ChunkReadable(open, options)
+  }
+
+  /** An object-mode Writable whose values go to the members by `partition`. All members finish, or all fail. */
+  createWriteStream(options: GroupWriteStreamOptions = {}): Writable {
+    const { partition, ...writerOptions } = options
+    const leaves = this.#leaves()
+    if (leaves.length === 0)
+      throw argumentError('ERR_INVALID_ARG_VALUE', 'a group without streams cannot be written')
+    for (const leaf of leaves) checkWriteStreamOptions(writerOptions, leaf.writerOptionNames)
+    const partitioned = partitionOf(partition, leaves.length)
+    const open = async (): Promise<ChunkSink<unknown>> =>
+      new PartitionedSink(
+        await openAll(leaves, leaf => leaf.openWriter(this.client, writerOptions)),
+        partitioned
+      )
+    return new ChunkWritable(open, writerOptions)
+  }
+
+  /** Removes the members with what is queued in them, the group's object and its name. */
+  async drop(): Promise<void> {
+    await Promise.all(this.streams.map(stream => stream.drop()))
+    const { connection } = this.client.core
+    const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
+    await deleteData(connection, [this.id], { force: true, deep: false })
+    if (name !== undefined) await dropName(connection, name)
+  }
+
+  /** The members, and those of nested groups. */
+  #leaves(): VineyardStream<any, any, any>[] {
+    return this.streams.flatMap(stream => (stream instanceof StreamGroup ? stream.#leaves() : [stream]))
+  }
+}
+
+/** Opens one end of every stream; if one cannot be opened, those that could are closed again. */
+async function openAll<End extends { close(): Promise<void> }>(
+  streams: readonly VineyardStream<any, any, any>[],
+  open: (stream: VineyardStream<any, any, any>) => Promise<End>
+): Promise<End[]> {
+  const results = await Promise.allSettled(streams.map(open))
+  const failed = results.find(result => result.status === 'rejected')
+  const opened = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  if (failed === undefined) return opened
+  await Promise.all(opened.map(end => end.close()))
+  throw failed.reason
+}

@@ -1,0 +1,40 @@
+import type { WindowLimits } from '#dist/streams/window.js'
+
+/** Work for the programs producer and consumer of test/lifetime/processes. */
+export interface ProducerJob {
+  socket: string
+  stream: string
+  /** Infinity goes on until something ends it. */
+  chunks: number
+  /** Of one chunk. */
+  bytes: number
+  window?: Partial<WindowLimits>
+  /** Tell the number of each chunk when it has been accepted. */
+  tells?: boolean
+  /** Stop for ever when this one is about to be pushed: its object exists, the stream does not have it. */
+  haltBeforePush?: number
+  /** Stop for ever with memory that was allocated and not appended. */
+  haltAllocated?: boolean
+}
+
+export interface ConsumerJob {
+  socket: string
+  stream: string
+  /** What to do with each chunk: give it back, keep it until the end, or take them without looking. */
+  chunks: 'release' | 'keep'
+  /** Milliseconds that each chunk takes. */
+  pause?: number
+  /** Keep what has been read after this many and wait for the end of the process; 0 never reads. */
+  holdAfter?: number
+  /** Tell the number of each chunk. */
+  tells?: boolean
+}
+
+export type ProducerReport =
+  { opened: true } | { accepted: number } | { halted: true } | { done: number; code?: string | undefined }
+
+export type ConsumerReport =
+  | { opened: true }
+  | { read: number }
+  | { holding: number }
+  | { done: number; wrong: number[]; copied: number; code?: string | undefined }

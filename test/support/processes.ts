@@ -1,0 +1,82 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export interface Exit {
+  code: number | null
+  signal: NodeJS.Signals | null
+}
+
+const running = new Set<TestProcess>()
+
+/** A program of test/lifetime/processes in a process of its own. */
+export class TestProcess {
+  /** Its standard error output so far: warnings and crashes. */
+  stderr = ''
+  /** Resolves when it has ended, by itself or not. */
+  readonly exit: Promise<Exit>
+  readonly #child: ChildProcess
+  readonly #messages: unknown[] = []
+  #wake: (() => void) | undefined
+  #ended = false
+
+  /** `job` is what the program gets from `receiveJob`. */
+  constructor(program: string, job: unknown, options: { execArgv?: string[]; env?: NodeJS.ProcessEnv } = {}) {
+    this.#child = fork(fileURLToPath(new URL(`../lifetime/processes/${program}.js`, import.meta.url)), {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      execArgv: options.execArgv ?? [],
+      env: { ...process.env, ...options.env }
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.#child.on('message', message => {
+      this.#messages.push(message)
+      this.#wake?.()
+    })
+    this.exit = new Promise(resolve => {
+      this.#child.once('close', (code, signal) => {
+        this.#ended = true
+        running.delete(this)
+        resolve({ code, signal })
+        this.#wake?.()
+      })
+    })
+    running.add(this)
+    this.send(job)
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
+  send(message: unknown): void {
+    // A process that was killed meanwhile is what many tests are about.
+    this.#child.send(message as object, () => {})
+  }
+
+  /** The next thing it tells. Rejects if it ends instead. */
+  async next<T = any>(): Promise<T> {
+    while (this.#messages.length === 0) {
+      if (this.#ended)
+        throw new Error(`the process ended: ${JSON.stringify(await this.exit)}\n${this.stderr}`)
+      await new Promise<void>(resolve => (this.#wake = resolve))
+    }
+    return this.#messages.shift() as T
+  }
+
+  /** Everything it tells until its end, which must be a good one. */
+  async rest<T = any>(): Promise<T[]> {
+    const { code, signal } = await this.exit
+    if (code !== 0) throw new Error(`the process ended with ${signal ?? code}\n${this.stderr}`)
+    return this.#messages.splice(0) as T[]
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child.kill(signal)
+    await this.exit
+  }
+}
+
+/** Ends what a failed test has left running. */
+export async function killProcesses(): Promise<void> {
+  await Promise.all([...running].map(one => one.kill()))
+}

@@ -1,0 +1,9 @@
+/** The error that a promise rejects with; fails where it does not reject. */
+export async function rejection(work: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await work
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('it did not reject')
+}

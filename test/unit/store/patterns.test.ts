@@ -1,0 +1,53 @@
+import { expect } from 'chai'
+import { Glob } from '#dist/store/glob.js'
+import { matchAll } from '#dist/store/patterns.js'
+
+describe('Glob', () => {
+  const cases: [string, string, boolean][] = [
+    ['*', '', true],
+    ['*', 'vineyard::Tensor<int64>', true],
+    ['vineyard::*', 'vineyard::Blob', true],
+    ['vineyard::B*b', 'vineyard::Blob', true],
+    ['a?c', 'abc', true],
+    ['a?c', 'ac', false],
+    ['[a-c]x', 'bx', true],
+    ['[!a-c]x', 'bx', false],
+    ['[^a-c]x', 'dx', true],
+    ['[]]', ']', true],
+    ['[[:digit:]]*', '5x', true],
+    ['[[:upper:]]', 'a', false],
+    ['[ab', '[ab', true],
+    ['\\*', '*', true],
+    ['\\*', 'a', false],
+    ['a\\', 'a\\', false],
+    ['*a*b*c*', 'xxaxxbxxcxx', true],
+    ['*a*b*c', 'xxaxxbxxcxx', false],
+    ['a', 'A', false],
+    ['', '', true],
+    ['?', '😀', true],
+    ['*/*', 'a/b', true]
+  ]
+  for (const [pattern, text, result] of cases) {
+    it(`${pattern} ${result ? 'matches' : 'does not match'} '${text}'`, () => {
+      expect(new Glob(pattern).matches(text)).to.equal(result)
+    })
+  }
+
+  it('does bounded work for a pattern full of stars', () => {
+    expect(new Glob(`${'*a'.repeat(1000)}b`).matches('a'.repeat(3000))).to.equal(false)
+  })
+})
+
+describe('matchAll', () => {
+  it('matches expressions against the whole text', () => {
+    expect(matchAll('a|b', true, ['a', 'b', 'ab'])).to.deep.equal([true, true, false])
+  })
+
+  it('matches nothing with what is no expression', () => {
+    expect(matchAll('(', true, ['(', 'a'])).to.deep.equal([false, false])
+  })
+
+  it('gives up on an expression that does not end', () => {
+    expect(() => matchAll('(a+)+b', true, ['a'.repeat(60)])).to.throw('too long')
+  })
+})
