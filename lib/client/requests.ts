@@ -198,17 +198,19 @@ export async function openStream(connection: Connection, id: ObjectId, mode: num
   await connection.request({ type: 'open_stream_request', object_id: wire(id), mode }, 'open_stream_reply')
 }
 
-/** `bytes` is for the store's window; a vineyardd ignores it. */
+/** Returns the bytes that the chunk counts with: as the store says, or `bytes` where the server does not tell. */
 export async function pushChunk(
   connection: Connection,
   stream: ObjectId,
   chunk: ObjectId,
   bytes: number
-): Promise<void> {
-  await connection.request(
-    { type: 'push_next_stream_chunk_request', id: wire(stream), chunk: wire(chunk), bytes },
+): Promise<number> {
+  const reply = await connection.request(
+    { type: 'push_next_stream_chunk_request', id: wire(stream), chunk: wire(chunk) },
     'push_next_stream_chunk_reply'
   )
+  const counted = reply['bytes']
+  return typeof counted === 'number' ? counted : bytes
 }
 
 export interface PulledChunk {

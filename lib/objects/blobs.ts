@@ -4,8 +4,9 @@ import { isNested, metadataError } from './fields.js'
 import type { Metadata } from './model.js'
 
 /**
- * The id of a blob's metadata, in lower case (an id is kept as its writer wrote it). Throws ERR_VINEYARD_METADATA where
- * it is not the id of one blob: the id `offffffffffffffff` would stand for the whole memory of the server.
+ * The id of a blob's metadata, in lower case (an id is kept as its writer wrote it). Throws
+ * ERR_VINEYARD_METADATA where it is not the id of one blob: the id `offffffffffffffff` would stand for the
+ * whole memory of the server.
  */
 export function blobIdOf(blob: Metadata): ObjectId {
   let id: ObjectId
@@ -18,7 +19,10 @@ export function blobIdOf(blob: Metadata): ObjectId {
   return id
 }
 
-/** Whether this is the metadata of a blob. A blob id under any other typename counts: servers store such members. */
+/**
+ * Whether this is the metadata of a blob. A blob id under any other typename counts: servers store such
+ * members.
+ */
 export function isBlob(meta: Metadata): boolean {
   const { id, typename } = meta
   return (
@@ -27,8 +31,8 @@ export function isBlob(meta: Metadata): boolean {
 }
 
 /**
- * The ids of all blobs in a metadata tree, each once, without the empty blob. Not recursive: metadata may be nested
- * deeper than the stack.
+ * The ids of all blobs in a metadata tree, each once, without the empty blob. Not recursive: metadata may be
+ * nested deeper than the stack.
  */
 export function blobIdsOf(meta: Metadata): ObjectId[] {
   const ids = new Set<ObjectId>()

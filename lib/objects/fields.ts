@@ -1,14 +1,15 @@
 /**
- * Checked access to the fields of metadata. Metadata is written by other processes in other languages, so nothing in it
- * is believed: every accessor throws ERR_VINEYARD_METADATA where a field is missing or is not what the type needs.
+ * Checked access to the fields of metadata. Metadata is written by other processes in other languages, so
+ * nothing in it is believed: every accessor throws ERR_VINEYARD_METADATA where a field is missing or is not
+ * what the type needs.
  */
 import { VineyardError } from '../errors.js'
 import type { JsonValue } from '../protocol/json.js'
 import type { Metadata } from './model.js'
 
 /**
- * Rows and elements are counted up to here. Longer values could not be indexed by apache-arrow, and values without a
- * blob (nulls, batches without columns) would otherwise have any length that their metadata claims.
+ * Rows and elements are counted up to here. Longer values could not be indexed by apache-arrow, and values
+ * without a blob (nulls, batches without columns) would otherwise have any length that their metadata claims.
  */
 export const maxLength = 2 ** 31 - 1
 
@@ -63,7 +64,10 @@ export function count(meta: Metadata, key: string): number {
   return integer(meta, key, 0, maxLength)
 }
 
-/** The value of a field that holds JSON in a text, e.g. `shape_`: `"[2, 3]"`. Integers are plain numbers in it. */
+/**
+ * The value of a field that holds JSON in a text, e.g. `shape_`: `"[2, 3]"`. Integers are plain numbers in
+ * it.
+ */
 export function jsonText(meta: Metadata, key: string): unknown {
   const source = text(meta, key)
   try {
@@ -93,7 +97,9 @@ export function elementsOf(meta: Metadata, shape: readonly number[]): number {
   return elements
 }
 
-/** The members `<prefix>0` … `<prefix>n-1`. They are looked up one by one, so a false `n` allocates nothing. */
+/**
+ * The members `<prefix>0` … `<prefix>n-1`. They are looked up one by one, so a false `n` allocates nothing.
+ */
 export function numberedMembers(meta: Metadata, prefix: string, n: number): Metadata[] {
   const members: Metadata[] = []
   for (let i = 0; i < n; i += 1) {

@@ -1,8 +1,9 @@
 /**
- * The two directions of an object type. Reading: metadata as the server sent it plus the bytes of its blobs make a value.
- * Writing: a value makes a draft, a tree that says what will be allocated and linked; nothing is allocated before the
- * whole draft exists, so a value that cannot be stored is refused without leaving anything behind. How a draft becomes
- * objects (step by step on vineyardd, in composite requests on the store) is not the type's business.
+ * The two directions of an object type. Reading: metadata as the server sent it plus the bytes of its blobs
+ * make a value. Writing: a value makes a draft, a tree that says what will be allocated and linked; nothing
+ * is allocated before the whole draft exists, so a value that cannot be stored is refused without leaving
+ * anything behind. How a draft becomes objects (step by step on vineyardd, in composite requests on the
+ * store) is not the type's business.
  */
 import type { LeaseHandle } from '../memory/lease.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -16,7 +17,9 @@ export interface Metadata {
   [key: string]: JsonValue
 }
 
-/** A blob that is to be made: `fill` writes all of its `size` bytes. An empty one (size 0) is never filled. */
+/**
+ * A blob that is to be made: `fill` writes all of its `size` bytes. An empty one (size 0) is never filled.
+ */
 export class BlobDraft {
   constructor(
     readonly size: number,
@@ -34,7 +37,9 @@ export class BlobDraft {
   static readonly empty = new BlobDraft(0, () => {})
 }
 
-/** An object that is to be made. `fields` must not contain JSON objects: the server takes those for members. */
+/**
+ * An object that is to be made. `fields` must not contain JSON objects: the server takes those for members.
+ */
 export class ObjectDraft {
   constructor(
     readonly typename: string,
@@ -57,17 +62,23 @@ export interface ReadContext {
    * Zero bytes for the empty blob. Throws ERR_VINEYARD_METADATA where there is no such blob.
    */
   blob(meta: Metadata, key: string): Uint8Array
-  /** The member `key` of an object, as metadata. Throws ERR_VINEYARD_METADATA if it is not a member object. */
+  /**
+   * The member `key` of an object, as metadata. Throws ERR_VINEYARD_METADATA if it is not a member object.
+   */
   member(meta: Metadata, key: string): Metadata
   /** The value of a member, by its typename. */
   read(meta: Metadata): unknown
   /**
-   * The holder under which the bytes may be read, for values that must fail once it has been released; undefined for
-   * copies. A value with parts that are released one by one (a Table) takes a handle for each with `newHandle`.
+   * The holder under which the bytes may be read, for values that must fail once it has been released;
+   * undefined for copies. A value with parts that are released one by one (a Table) takes a handle for each
+   * with `newHandle`.
    */
   readonly handle: LeaseHandle | undefined
   newHandle(): LeaseHandle | undefined
-  /** The instance of the server; partitions of global objects on other instances are left out. Undefined: all are local. */
+  /**
+   * The instance of the server; partitions of global objects on other instances are left out. Undefined: all
+   * are local.
+   */
   readonly instanceId?: number | bigint | undefined
 }
 
@@ -83,7 +94,10 @@ export type PartReader = (meta: Metadata, context: ReadContext) => unknown
 
 /** One object type: its reader and, where this package can make it, its writer. */
 export interface ObjectType {
-  /** Typenames this type reads: a full typename, or a prefix as upstream's resolvers match them (longest first). */
+  /**
+   * Typenames this type reads: a full typename, or a prefix as upstream's resolvers match them (longest
+   * first).
+   */
   readonly typenames: readonly string[]
   read(meta: Metadata, context: ReadContext, readPart: PartReader): unknown
   /** Whether `describe` takes this value. Types are asked in the order of the registry. */

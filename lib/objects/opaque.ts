@@ -10,8 +10,9 @@ export function bytesOfBlob(context: ReadContext, blob: Metadata): Uint8Array {
 }
 
 /**
- * An object that this package has no value for: an unknown type, a value that Python pickled (unpickling would run code
- * out of the store), or one whose writer lost data. Its metadata and the bytes of its blobs can be had all the same.
+ * An object that this package has no value for: an unknown type, a value that Python pickled (unpickling
+ * would run code out of the store), or one whose writer lost data. Its metadata and the bytes of its blobs
+ * can be had all the same.
  */
 export class OpaqueObject {
   /** The metadata, with its members. */
@@ -53,8 +54,8 @@ export class OpaqueObject {
   }
 
   /**
-   * The bytes of a blob by its key (as `blobs` names it) or id. Throws ERR_VINEYARD_METADATA where the object has no such
-   * blob, and ERR_VINEYARD_RELEASED after a release.
+   * The bytes of a blob by its key (as `blobs` names it) or id. Throws ERR_VINEYARD_METADATA where the object
+   * has no such blob, and ERR_VINEYARD_RELEASED after a release.
    */
   blob(keyOrId: string): Buffer {
     this.#handle?.check()

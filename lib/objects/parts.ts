@@ -16,8 +16,8 @@ function withHandle(context: ReadContext, handle: LeaseHandle | undefined, read:
 }
 
 /**
- * Reads parts that are values of their own (the batches of a table, the elements of a sequence): each takes a handle and
- * can be released by itself; the memory goes back when the last one has been.
+ * Reads parts that are values of their own (the batches of a table, the elements of a sequence): each takes a
+ * handle and can be released by itself; the memory goes back when the last one has been.
  */
 export class Parts {
   readonly #context: ReadContext
@@ -47,7 +47,8 @@ export class Parts {
   }
 
   /**
-   * The finished whole: releasing it releases all parts that are left. Its own handle has nothing to hold any more.
+   * The finished whole: releasing it releases all parts that are left. Its own handle has nothing to hold any
+   * more.
    */
   finish<T extends object>(whole: T): T {
     const { handle } = this.#context

@@ -25,12 +25,16 @@ import { sparseArray } from './pandas/sparse-array.js'
 import { array } from './tensor/array.js'
 import { globalTensor } from './tensor/global-tensor.js'
 import { tensorType } from './tensor/tensor.js'
+import { PrefixTable } from './prefixes.js'
 import { typeNameOf } from './unsupported.js'
 
 export { blobIdsOf } from './blobs.js'
 export { OpaqueObject } from './opaque.js'
 
-/** Every type there is. A value is described by the first that accepts it; a new type is a new file and a line here. */
+/**
+ * Every type there is. A value is described by the first that accepts it; a new type is a new file and a line
+ * here.
+ */
 const types: readonly ObjectType[] = [
   scalar,
   pickle,
@@ -57,29 +61,23 @@ const types: readonly ObjectType[] = [
   globalDataFrame
 ]
 
-const byTypename = types
-  .flatMap(type => type.typenames.map(typename => ({ typename, type })))
-  .sort((a, b) => b.typename.length - a.typename.length)
-
-/** The type that reads a typename: the longest one it begins with, as upstream's resolvers are chosen. */
-function typeOf(typename: string): ObjectType | undefined {
-  return byTypename.find(entry => typename.startsWith(entry.typename))?.type
-}
+const byTypename = new PrefixTable(types)
 
 /** Nesting of values in values. The server was seen to take 200 levels; the stack takes more than this. */
 const maxDepth = 256
 let depth = 0
 
 /**
- * The value of an object. Where there is none, an `OpaqueObject` says why. Throws ERR_VINEYARD_METADATA for metadata that
- * is inconsistent. A value that keeps memory holds `context.handle` and is released by it; any other releases it here.
+ * The value of an object. Where there is none, an `OpaqueObject` says why. Throws ERR_VINEYARD_METADATA for
+ * metadata that is inconsistent. A value that keeps memory holds `context.handle` and is released by it; any
+ * other releases it here.
  */
 export function read(meta: Metadata, context: ReadContext): unknown {
   if (typeof meta.typename !== 'string') throw metadataError(meta, '"typename" is missing')
   if (depth >= maxDepth) throw metadataError(meta, `nested more than ${maxDepth} levels deep`)
   depth += 1
   try {
-    const type = typeOf(meta.typename)
+    const type = byTypename.find(meta.typename)
     const value =
       type === undefined
         ? new OpaqueObject(meta, `there is no reader for ${meta.typename}`, context)
@@ -100,8 +98,8 @@ function holdsMemory(value: unknown): boolean {
 }
 
 /**
- * The draft of a value. Throws VineyardError ERR_VINEYARD_TYPE for a value that cannot be stored; nothing has been
- * allocated then.
+ * The draft of a value. Throws VineyardError ERR_VINEYARD_TYPE for a value that cannot be stored; nothing has
+ * been allocated then.
  */
 export function describe(value: unknown, { as }: { as?: DescribeContext['as'] } = {}): Draft {
   const context: DescribeContext = { as, describe: part => describePart(part, context) }

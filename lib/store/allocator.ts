@@ -99,12 +99,15 @@ export class Allocator {
     this.#release(this.#split(block, size))
   }
 
-  /** The free stretches below the frontier, in address order. */
+  /** The free stretches of the pool in address order, with the untouched rest. */
   *freeRanges(): Generator<{ offset: number; length: number }> {
     const found: Block[] = []
     for (let block = this.#last; block; block = block.before) if (block.free) found.push(block)
+    let end = this.#frontier
+    if (found[0] && found[0] === this.#last) end = found.shift()!.offset
     for (const block of found.reverse())
       yield { offset: block.offset * alignment, length: block.size * alignment }
+    if (end < this.#size) yield { offset: end * alignment, length: (this.#size - end) * alignment }
   }
 
   /** Throws if the blocks do not cover the pool in order, or a list or a bit is wrong. For tests. */

@@ -72,6 +72,11 @@ export class Blobs {
     return this.#byId.has(id) || id === invalidId
   }
 
+  /** Whether `footprint` bytes could be free, as far as sums can tell. */
+  mayFit(footprint: number): boolean {
+    return this.#kept.size > 0 || footprint <= this.#pool.size - this.#pool.used
+  }
+
   /** A new unsealed blob of `size` (> 0) bytes, or undefined where there is no memory for it now. */
   create(size: number, creator: Peer, scoped = false): Blob | undefined {
     let block = this.#pool.allocate(size)

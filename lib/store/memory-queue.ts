@@ -24,6 +24,8 @@ export class MemoryQueue {
   readonly #requests = new Set<MemoryRequest>()
   #pumpScheduled = false
   #stallTimer: NodeJS.Timeout | undefined
+  /** What a failing attempt frees is only what it had taken itself; after one that succeeds the next is tried anyway. */
+  #attempting = false
 
   get length(): number {
     return this.#requests.size
@@ -31,7 +33,7 @@ export class MemoryQueue {
 
   /** Serves the request now if nobody is before it, and lines it up otherwise. */
   add(request: MemoryRequest): void {
-    if (this.#requests.size === 0 && request.attempt()) return
+    if (this.#requests.size === 0 && this.#attempt(request)) return
     this.#requests.add(request)
     request.waiting.onEnd(() => this.#remove(request))
     this.#watch()
@@ -39,7 +41,7 @@ export class MemoryQueue {
 
   /** Some memory has been freed. The waiting requests are looked at when what is going on has finished. */
   freed(): void {
-    if (this.#requests.size === 0 || this.#pumpScheduled) return
+    if (this.#requests.size === 0 || this.#pumpScheduled || this.#attempting) return
     this.#pumpScheduled = true
     queueMicrotask(() => {
       this.#pumpScheduled = false
@@ -59,6 +61,15 @@ export class MemoryQueue {
     for (const request of [...this.#requests]) request.waiting.fail(error)
   }
 
+  #attempt(request: MemoryRequest): boolean {
+    this.#attempting = true
+    try {
+      return request.attempt()
+    } finally {
+      this.#attempting = false
+    }
+  }
+
   #remove(request: MemoryRequest): void {
     if (!this.#requests.delete(request)) return
     if (this.#requests.size === 0) clearTimeout(this.#stallTimer)
@@ -68,8 +79,7 @@ export class MemoryQueue {
 
   #pump(): void {
     for (const request of this.#requests) {
-      if (!request.attempt()) break
-      this.#requests.delete(request)
+      if (!this.#attempt(request)) break
     }
     this.#watch()
   }
@@ -83,8 +93,8 @@ export class MemoryQueue {
 
   #overtake(): void {
     for (const request of this.#requests) {
-      if (!request.attempt()) continue
-      this.#requests.delete(request)
+      if (!this.#attempt(request)) continue
+      this.freed()
       break
     }
     this.#watch()

@@ -62,7 +62,7 @@ export class Pool {
     let freed = 0
     for (const { offset, length } of this.#allocator.freeRanges())
       freed += this.#punch(offset, offset + length)
-    return freed + this.#punch(this.#allocator.frontier, this.size)
+    return freed
   }
 
   #reserve(offset: number, length: number): void {

@@ -245,12 +245,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #push(id: ObjectId, bytes: number, signal: AbortSignal): Promise<ObjectId> {
     this.#checkOpen()
     throwIfAborted(signal)
+    let counted
     try {
-      await pushChunk(this.#connection, this.#stream, id, bytes)
+      counted = await pushChunk(this.#connection, this.#stream, id, bytes)
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
-    this.#window.pushed(id, bytes)
+    this.#window.pushed(id, counted)
     this.#counters.wrote(bytes)
     return id
   }

@@ -6,9 +6,10 @@
 #include <utility>
 
 /**
- * The descriptors that JavaScript has been given and has not closed with `closeFd`. A terminated worker runs no
- * `finally`, so they are closed with the environment; otherwise each would keep its shared memory until the process
- * ends. One that was closed by other means is recognised as long as its number does not lead to the same file again.
+ * The descriptors that JavaScript has been given and has not closed with `closeFd`. A terminated worker runs
+ * no `finally`, so they are closed with the environment; otherwise each would keep its shared memory until
+ * the process ends. One that was closed by other means is recognised as long as its number does not lead to
+ * the same file again.
  */
 class OpenDescriptors {
  public:

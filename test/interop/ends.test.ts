@@ -5,17 +5,9 @@ import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
 import { RecordBatchStream, VineyardError } from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
+import { rejection } from '../support/rejection.js'
 import { plainColumns } from './plain.js'
 import { Python, withPython } from './session.js'
-
-async function rejection(work: Promise<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await work
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('it did not reject')
-}
 
 async function readAll(readable: Readable): Promise<{ chunks: unknown[]; error: unknown }> {
   const chunks: unknown[] = []

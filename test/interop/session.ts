@@ -3,7 +3,7 @@ import { onEachServer, type Bench } from '../support/subjects.js'
 import { needsVineyard } from '../support/vineyardd.js'
 
 /** An exception that a function raised in Python. */
-export class PythonError extends Error {
+class PythonError extends Error {
   constructor(
     /** Name of its class. */
     readonly type: string,
@@ -19,7 +19,7 @@ type Answer = { value: unknown } | { error: string; traceback: string }
  * Calls functions of test/interop/python, one after the other, in one process that has a client for each server.
  * Starting Python costs a second, so a session lasts for a suite; a process that got stuck is replaced.
  */
-export class PythonSession {
+class PythonSession {
   #script: PythonScript | undefined
   #pending = 0
 

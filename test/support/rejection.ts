@@ -1,4 +1,4 @@
-/** The error that a promise rejects with; fails where it does not reject. */
+/** What `work` rejects with. */
 export async function rejection(work: Promise<unknown>): Promise<Error & { code?: string }> {
   try {
     await work

@@ -7,8 +7,8 @@ import { bitmapBytes, copyBits } from './bitmap.js'
 import { writeOffsets } from './offsets.js'
 
 /**
- * The draft of an Arrow array: the rows of `data` and nothing else of its buffers, `offset_` 0, and no bitmap (the empty
- * blob) where no row is null.
+ * The draft of an Arrow array: the rows of `data` and nothing else of its buffers, `offset_` 0, and no bitmap
+ * (the empty blob) where no row is null.
  */
 export function arrayDraft(
   typename: string,
@@ -50,7 +50,9 @@ export function offsetsDraft(data: Data): BlobDraft {
   return new BlobDraft((length + 1) * 8, target => writeOffsets(target, offsets, length))
 }
 
-/** The range of values that the rows of `data` cover. Refuses data whose offsets are not within its values. */
+/**
+ * The range of values that the rows of `data` cover. Refuses data whose offsets are not within its values.
+ */
 export function coveredRange(data: Data, available: number): { begin: number; end: number } {
   const offsets = data.valueOffsets as Int32Array | BigInt64Array | undefined
   if (offsets === undefined || offsets.length <= data.length) return { begin: 0, end: 0 }

@@ -40,8 +40,9 @@ interface TypedArrayConstructor<T> {
 }
 
 /**
- * `length` values from value `first` of a blob, without copying: blobs start at 64-byte boundaries. Where they do not (a
- * copy in the middle of a buffer) the values are copied, because a typed array needs its alignment.
+ * `length` values from value `first` of a blob, without copying: blobs start at 64-byte boundaries. Where
+ * they do not (a copy in the middle of a buffer) the values are copied, because a typed array needs its
+ * alignment.
  */
 export function viewValues<T extends NodeJS.TypedArray>(
   meta: Metadata,

@@ -5,8 +5,8 @@ export function bitmapBytes(bits: number): number {
 }
 
 /**
- * Writes `length` bits from bit `offset` of `source` to the start of `target`, whose size is `bitmapBytes(length)`. Bits
- * that the source does not have, and those behind the last, become 0.
+ * Writes `length` bits from bit `offset` of `source` to the start of `target`, whose size is
+ * `bitmapBytes(length)`. Bits that the source does not have, and those behind the last, become 0.
  */
 export function copyBits(
   target: Uint8Array,

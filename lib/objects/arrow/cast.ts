@@ -10,9 +10,9 @@ import { narrowOffsets, widenOffsets } from './offsets.js'
 import { primitiveKind } from './primitive-types.js'
 
 /**
- * A stored column as the type that its schema gives it: columns are stored in plain forms (timestamps as int64, texts with
- * 64-bit offsets), and readers cast each to the type in the schema. Buffers are kept wherever the layout is the same.
- * Throws ERR_VINEYARD_METADATA for a column that cannot be of that type.
+ * A stored column as the type that its schema gives it: columns are stored in plain forms (timestamps as
+ * int64, texts with 64-bit offsets), and readers cast each to the type in the schema. Buffers are kept
+ * wherever the layout is the same. Throws ERR_VINEYARD_METADATA for a column that cannot be of that type.
  */
 export function castColumn(meta: Metadata, column: Data, wantedType: DataType): Data {
   const type = anyType(wantedType)
@@ -76,7 +76,9 @@ function compatibleUnits(from: AnyType, to: AnyType): boolean {
   return numbers || (from.typeId === to.typeId && from.unit === to.unit)
 }
 
-/** Converts numbers value by value where the schema has another width; undefined where a value does not fit. */
+/**
+ * Converts numbers value by value where the schema has another width; undefined where a value does not fit.
+ */
 function castNumbers(column: Data, type: AnyType): Data | undefined {
   const from = typeOf(column)
   if (!isOneOf(from, Type.Int, Type.Float) || !isOneOf(type, Type.Int, Type.Float)) return undefined

@@ -2,6 +2,7 @@ import type { Data } from 'apache-arrow'
 import { pickleColumn } from '../basic/pickle-column.js'
 import { metadataError } from '../fields.js'
 import type { Metadata, ReadContext } from '../model.js'
+import { PrefixTable } from '../prefixes.js'
 import { sparseColumn } from '../pandas/sparse-array.js'
 import { arrayColumn } from '../tensor/array.js'
 import { tensorColumn } from '../tensor/tensor-column.js'
@@ -14,7 +15,9 @@ import { listArray } from './list-array.js'
 import { nullArray } from './null-array.js'
 import { numericArray } from './numeric-array.js'
 
-/** What can be a column. Upstream resolves columns like any object, so tensors and pickles can be some, too. */
+/**
+ * What can be a column. Upstream resolves columns like any object, so tensors and pickles can be some, too.
+ */
 const types: readonly ColumnType[] = [
   numericArray,
   booleanArray,
@@ -29,9 +32,7 @@ const types: readonly ColumnType[] = [
   pickleColumn
 ]
 
-const byTypename = types
-  .flatMap(type => type.typenames.map(typename => ({ typename, type })))
-  .sort((a, b) => b.typename.length - a.typename.length)
+const byTypename = new PrefixTable(types)
 
 /** Lists of lists of lists … No real schema is deeper. */
 const maxDepth = 64
@@ -41,7 +42,7 @@ export function readColumn(meta: Metadata, context: ReadContext, depth = 0): Dat
   if (depth >= maxDepth) throw metadataError(meta, `nested more than ${maxDepth} levels deep`)
   const { typename } = meta
   if (typeof typename !== 'string') throw metadataError(meta, '"typename" is missing')
-  const type = byTypename.find(entry => typename.startsWith(entry.typename))?.type
+  const type = byTypename.find(typename)
   if (type === undefined) throw new NotAColumn(meta, 'not an array')
   return type.column(meta, context, nested => readColumn(nested, context, depth + 1))
 }

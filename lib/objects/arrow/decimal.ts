@@ -1,4 +1,7 @@
-/** The unscaled integer of a decimal number in text, e.g. -1234n for '-12.34' with 2 places; undefined if it is not one. */
+/**
+ * The unscaled integer of a decimal number in text, e.g. -1234n for '-12.34' with 2 places; undefined if it
+ * is not one.
+ */
 export function parseDecimal(text: string, scale: number): bigint | undefined {
   const parts = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text)
   if (parts === null) return undefined

@@ -14,8 +14,9 @@ import { describePickledArrow } from './pickled-arrow.js'
 import { storageOf } from './primitive-types.js'
 
 /**
- * Whether a type is stored as plain arrays that readers cast to the type in the schema: numbers, booleans, texts, bytes
- * and lists of these. `own` is for an array without a schema, whose typename has to say the type.
+ * Whether a type is stored as plain arrays that readers cast to the type in the schema: numbers, booleans,
+ * texts, bytes and lists of these. `own` is for an array without a schema, whose typename has to say the
+ * type.
  */
 function isPlain(type: AnyType, own: boolean): boolean {
   switch (type.typeId) {
@@ -40,8 +41,9 @@ function isPlain(type: AnyType, own: boolean): boolean {
 }
 
 /**
- * The draft of a column. What has no plain form (structs, maps, dictionaries, decimals, unions …) is pickled for Python
- * around the bytes of Arrow's IPC format, as Python itself pickles such columns. `own`: outside a batch.
+ * The draft of a column. What has no plain form (structs, maps, dictionaries, decimals, unions …) is pickled
+ * for Python around the bytes of Arrow's IPC format, as Python itself pickles such columns. `own`: outside a
+ * batch.
  */
 export function describeColumn(data: Data, own = false): Draft {
   return isPlain(typeOf(data), own) ? describePlain(data, own) : describePickledArrow([data])

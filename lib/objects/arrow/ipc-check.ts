@@ -1,7 +1,8 @@
 /**
- * Checks the messages of an Arrow IPC stream before apache-arrow decodes them. Its decoder follows every offset and count
- * it finds: a forged vector of 2^31 fields would keep it busy for hours. Here each offset has to stay within the message,
- * and the number of tables visited is bounded, so that tables cannot refer to each other in ever more ways.
+ * Checks the messages of an Arrow IPC stream before apache-arrow decodes them. Its decoder follows every
+ * offset and count it finds: a forged vector of 2^31 fields would keep it busy for hours. Here each offset
+ * has to stay within the message, and the number of tables visited is bounded, so that tables cannot refer to
+ * each other in ever more ways.
  */
 
 /** Thrown for bytes that are not an Arrow IPC stream. */
@@ -135,7 +136,9 @@ function checkField(buffer: Flatbuffer, field: number, depth: number): void {
   keyValues(buffer, field, 6)
 }
 
-/** RecordBatch { length, nodes: [16 bytes], buffers: [16 bytes], compression, variadicBufferCounts: [int64] } */
+/**
+ * RecordBatch { length, nodes: [16 bytes], buffers: [16 bytes], compression, variadicBufferCounts: [int64] }
+ */
 function checkBatch(buffer: Flatbuffer, batch: number): void {
   buffer.vectorField(batch, 1, 16)
   buffer.vectorField(batch, 2, 16)
@@ -173,8 +176,8 @@ function checkMessage(bytes: Uint8Array): { kind: number; bodyLength: number } {
 }
 
 /**
- * Checks the messages of a stream, up to its end marker or the end of the bytes. The first has to be the schema;
- * `schemaOnly` stops there. Throws IpcError.
+ * Checks the messages of a stream, up to its end marker or the end of the bytes. The first has to be the
+ * schema; `schemaOnly` stops there. Throws IpcError.
  */
 export function checkIpc(bytes: Uint8Array, { schemaOnly = false }: { schemaOnly?: boolean } = {}): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

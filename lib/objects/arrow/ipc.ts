@@ -13,10 +13,10 @@ import { checkType } from './type-check.js'
 import { fixedBits } from './widths.js'
 
 /**
- * Decodes an Arrow IPC stream without copying. The bytes are not believed: messages are checked before they are decoded,
- * and arrays against their buffers afterwards, so that no row reads outside them. With a handle, what is made of the
- * bytes fails once it has been released; `handleOfBatch` is asked for each batch, and may always answer the same. Throws
- * IpcError, also for what apache-arrow cannot decode (compressed bodies).
+ * Decodes an Arrow IPC stream without copying. The bytes are not believed: messages are checked before they
+ * are decoded, and arrays against their buffers afterwards, so that no row reads outside them. With a handle,
+ * what is made of the bytes fails once it has been released; `handleOfBatch` is asked for each batch, and may
+ * always answer the same. Throws IpcError, also for what apache-arrow cannot decode (compressed bodies).
  */
 export function readIpc(bytes: Uint8Array, handleOfBatch?: () => LeaseHandle | undefined): RecordBatch[] {
   try {

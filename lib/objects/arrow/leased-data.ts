@@ -3,7 +3,10 @@ import type { DataType, Vector } from 'apache-arrow'
 import { VineyardError } from '../../errors.js'
 import type { LeaseHandle } from '../../memory/lease.js'
 
-/** The buffers of an array as apache-arrow's Data takes them: offsets, values, null bitmap, type ids of a union. */
+/**
+ * The buffers of an array as apache-arrow's Data takes them: offsets, values, null bitmap, type ids of a
+ * union.
+ */
 export type ColumnBuffers = [
   valueOffsets?: NodeJS.TypedArray | undefined,
   values?: NodeJS.TypedArray | undefined,
@@ -11,7 +14,10 @@ export type ColumnBuffers = [
   typeIds?: Int8Array | undefined
 ]
 
-/** Everything that makes a column, with apache-arrow's meaning: `offset` counts for bitmaps only (see `Data.slice`). */
+/**
+ * Everything that makes a column, with apache-arrow's meaning: `offset` counts for bitmaps only (see
+ * `Data.slice`).
+ */
 export interface ColumnParts {
   type: DataType
   length: number
@@ -27,9 +33,9 @@ export interface ColumnParts {
 type DataArguments = ConstructorParameters<typeof Data>
 
 /**
- * Arrow data in leased memory. Every buffer is checked when it is read, so that after a release anything made from it
- * before (vectors, rows, slices, selections) throws ERR_VINEYARD_RELEASED. Without the check, a detached buffer would read
- * as undefined, and a bit of undefined as false.
+ * Arrow data in leased memory. Every buffer is checked when it is read, so that after a release anything made
+ * from it before (vectors, rows, slices, selections) throws ERR_VINEYARD_RELEASED. Without the check, a
+ * detached buffer would read as undefined, and a bit of undefined as false.
  */
 export class LeasedData<T extends DataType = DataType> extends Data<T> {
   declare readonly handle: LeaseHandle
@@ -76,8 +82,8 @@ export class LeasedData<T extends DataType = DataType> extends Data<T> {
   }
 }
 
-// Accessors in place of the plain properties of Data, which TypeScript does not let a class body express. Each has a
-// slot and code of its own: with shared code, reading a text took twice as long.
+// Accessors in place of the plain properties of Data, which TypeScript does not let a class body express.
+// Each has a slot and code of its own: with shared code, reading a text took twice as long.
 const accessors = {
   get length(): number {
     return self(this).handle.released ? 0 : self(this).rows

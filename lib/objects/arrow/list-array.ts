@@ -10,8 +10,8 @@ import { makeColumn } from './leased-data.js'
 import { checkOffsets, readOffsets } from './offsets.js'
 
 /**
- * vineyard::LargeListArray and ListArray: lists, with 64-bit and 32-bit offsets into another array. FixedSizeListArray
- * (C++ only) is the same without offsets.
+ * vineyard::LargeListArray and ListArray: lists, with 64-bit and 32-bit offsets into another array.
+ * FixedSizeListArray (C++ only) is the same without offsets.
  */
 export const listArray: ColumnType = {
   typenames: [
@@ -66,8 +66,8 @@ export function describeList(data: Data, describeValues: (values: Data) => Draft
 }
 
 /**
- * Lists of one fixed size, as lists with regular offsets. Null lists keep their values, so that a reader can take the
- * values as they are; Python casts them back (tried with pyarrow 26).
+ * Lists of one fixed size, as lists with regular offsets. Null lists keep their values, so that a reader can
+ * take the values as they are; Python casts them back (tried with pyarrow 26).
  */
 export function describeFixedSizeList(
   data: Data,

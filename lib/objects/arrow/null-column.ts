@@ -61,11 +61,12 @@ function zeroes(type: DataType, length: number): NodeJS.TypedArray {
 }
 
 /**
- * The same column, with its buffers in order where all rows are null or there are none: apache-arrow makes such columns
- * without values, offsets or children (`makeData`, and the filling up of shorter columns by `RecordBatch`).
+ * The same column, with its buffers in order where all rows are null or there are none: apache-arrow makes
+ * such columns without values, offsets or children (`makeData`, and the filling up of shorter columns by
+ * `RecordBatch`).
  */
 export function completeColumn(data: Data, type: DataType): Data {
   const isEmpty = data.length === 0 || data.nullCount >= data.length
   if (!isEmpty || type.typeId === Type.Union) return data
-  return nullColumn(type, data.length, data.dictionary as Vector | undefined)
+  return nullColumn(type, data.length, data.dictionary)
 }

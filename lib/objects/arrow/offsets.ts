@@ -2,7 +2,9 @@ import { metadataError } from '../fields.js'
 import type { Metadata } from '../model.js'
 import { viewValues } from './array-fields.js'
 
-/** Reads the offsets of `length` rows from row `first`: row i is [offsets[i], offsets[i + 1]) of the values. */
+/**
+ * Reads the offsets of `length` rows from row `first`: row i is [offsets[i], offsets[i + 1]) of the values.
+ */
 export function readOffsets(
   meta: Metadata,
   bytes: Uint8Array,
@@ -23,8 +25,8 @@ export function readOffsets(
 }
 
 /**
- * Refuses offsets that are not in order, from 0 to `limit` (the number of values): every row is then within the values.
- * The halves of 64-bit offsets are read instead of bigint, which takes a fifth of the time.
+ * Refuses offsets that are not in order, from 0 to `limit` (the number of values): every row is then within
+ * the values. The halves of 64-bit offsets are read instead of bigint, which takes a fifth of the time.
  */
 export function checkOffsets(meta: Metadata, offsets: Int32Array | BigInt64Array, limit: number): void {
   let last = 0
@@ -47,8 +49,8 @@ export function checkOffsets(meta: Metadata, offsets: Int32Array | BigInt64Array
 }
 
 /**
- * 64-bit offsets as 32-bit ones, or undefined where they do not fit. Halves of the pairs are read instead of bigint,
- * which takes a tenth of the time.
+ * 64-bit offsets as 32-bit ones, or undefined where they do not fit. Halves of the pairs are read instead of
+ * bigint, which takes a tenth of the time.
  */
 export function narrowOffsets(offsets: BigInt64Array): Int32Array | undefined {
   const halves = new Int32Array(offsets.buffer, offsets.byteOffset, offsets.length * 2)
@@ -71,8 +73,8 @@ export function widenOffsets(offsets: Int32Array): BigInt64Array {
 }
 
 /**
- * Writes rows + 1 offsets as 64-bit integers that begin at 0, into `target` (8 bytes each). `offsets` may have more
- * elements, or none where the rows hold nothing.
+ * Writes rows + 1 offsets as 64-bit integers that begin at 0, into `target` (8 bytes each). `offsets` may
+ * have more elements, or none where the rows hold nothing.
  */
 export function writeOffsets(
   target: Uint8Array,

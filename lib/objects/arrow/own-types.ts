@@ -36,8 +36,9 @@ import { bitmapBytes, copyBits } from './bitmap.js'
 import { completeColumn } from './null-column.js'
 
 /**
- * A type of another copy of apache-arrow as one of ours, by its structure: functions of apache-arrow recognise only types
- * of their own copy. Throws ERR_VINEYARD_TYPE for a type that apache-arrow does not know.
+ * A type of another copy of apache-arrow as one of ours, by its structure: functions of apache-arrow
+ * recognise only types of their own copy. Throws ERR_VINEYARD_TYPE for a type that apache-arrow does not
+ * know.
  */
 export function ownType(type: DataType): DataType {
   if (type instanceof DataType) return type
@@ -103,8 +104,8 @@ function ownField(field: Field): Field {
 }
 
 /**
- * A schema of our own copy of apache-arrow. The types are those of the columns: `RecordBatch` mixes up the types of
- * columns with the same name in its schema (apache-arrow 21.2, `Schema.assign`).
+ * A schema of our own copy of apache-arrow. The types are those of the columns: `RecordBatch` mixes up the
+ * types of columns with the same name in its schema (apache-arrow 21.2, `Schema.assign`).
  */
 export function ownSchema(schema: Schema, types: readonly DataType[]): Schema {
   const fields = schema.fields.map(
@@ -114,8 +115,8 @@ export function ownSchema(schema: Schema, types: readonly DataType[]): Schema {
 }
 
 /**
- * A column of our own copy of apache-arrow whose first row is at bit 0 of its bitmaps, for apache-arrow's IPC writer: it
- * writes the views of a slice from the wrong place, and trusts counts of nulls.
+ * A column of our own copy of apache-arrow whose first row is at bit 0 of its bitmaps, for apache-arrow's IPC
+ * writer: it writes the views of a slice from the wrong place, and trusts counts of nulls.
  */
 export function ownData(given: Data): Data {
   const type = ownType(given.type)

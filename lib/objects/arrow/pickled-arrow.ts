@@ -14,8 +14,8 @@ import { RowBatch } from './row-batch.js'
 
 /**
  * An Arrow array as a pickle that Python's own reader turns into a pyarrow array. It says
- * `pyarrow.ipc.open_stream(<bytes>).read_next_batch().column(0)`, or `read_all()` for an array in several chunks; the
- * bytes are an Arrow IPC stream, which is all that is looked at here.
+ * `pyarrow.ipc.open_stream(<bytes>).read_next_batch().column(0)`, or `read_all()` for an array in several
+ * chunks; the bytes are an Arrow IPC stream, which is all that is looked at here.
  */
 function envelope(readMethod: string): PickleEnvelope {
   const column = methodCaller('column', Buffer.of(0x4b, 0))
@@ -29,8 +29,8 @@ const single = envelope('read_next_batch')
 const chunked = envelope('read_all')
 
 /**
- * The chunks of the array in a pickle of this package, or undefined for any other pickle. Throws ERR_VINEYARD_METADATA
- * where the IPC stream in it is damaged.
+ * The chunks of the array in a pickle of this package, or undefined for any other pickle. Throws
+ * ERR_VINEYARD_METADATA where the IPC stream in it is damaged.
  */
 export function readPickledArrow(
   meta: Metadata,

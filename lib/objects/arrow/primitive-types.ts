@@ -35,7 +35,9 @@ const units = {
 }
 const unitNames = ['s', 'ms', 'us', 'ns'] as const
 
-/** The Arrow type of a template argument, by each of the names that C++, Python, numpy and Arrow have for it. */
+/**
+ * The Arrow type of a template argument, by each of the names that C++, Python, numpy and Arrow have for it.
+ */
 const byName: Readonly<Record<string, () => DataType>> = {
   int8: () => new Int8(),
   int8_t: () => new Int8(),
@@ -105,16 +107,16 @@ export interface Storage {
   /** Bytes of a value. */
   width: 1 | 2 | 4 | 8
   /**
-   * Template argument that says the type by itself, for an array outside a batch; undefined where there is none that
-   * Python reads, or the plain values are all there is to say.
+   * Template argument that says the type by itself, for an array outside a batch; undefined where there is
+   * none that Python reads, or the plain values are all there is to say.
    */
   own: string | undefined
 }
 
 /**
- * How an Arrow type of fixed width is stored, or undefined for others. Names chosen so that Python reads all and C++ as
- * many as can be: `int` and `uint` are known to both; `float32` only to Python (its reader takes `float`, which is what
- * C++ knows, for float64, and fails).
+ * How an Arrow type of fixed width is stored, or undefined for others. Names chosen so that Python reads all
+ * and C++ as many as can be: `int` and `uint` are known to both; `float32` only to Python (its reader takes
+ * `float`, which is what C++ knows, for float64, and fails).
  */
 export function storageOf(dataType: DataType): Storage | undefined {
   const type = anyType(dataType)
@@ -151,7 +153,10 @@ export function storageOf(dataType: DataType): Storage | undefined {
   return undefined
 }
 
-/** What the values of a type are, as a typed array sees them: types of one layout can be exchanged without copying. */
+/**
+ * What the values of a type are, as a typed array sees them: types of one layout can be exchanged without
+ * copying.
+ */
 export function primitiveKind(type: DataType): { layout: string } | undefined {
   const storage = storageOf(type)
   if (storage === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
- * Recognises values of any copy of apache-arrow, which a program may have several of. From version 21.2 on they carry
- * symbols; those of earlier versions are known by their structure.
+ * Recognises values of any copy of apache-arrow, which a program may have several of. From version 21.2 on
+ * they carry symbols; those of earlier versions are known by their structure.
  */
 import type { RecordBatch, Schema, Table, Vector } from 'apache-arrow'
 

@@ -7,9 +7,9 @@ const noFields = new Schema([])
 const noRows = new Data(new Struct([]), 0, 0, 0, [] as never)
 
 /**
- * A RecordBatch whose columns are exactly those it was made from. The constructor of RecordBatch would copy the rows'
- * structure out of leased memory (a released batch would still count its rows) and mixes up the types of columns that
- * have the same name.
+ * A RecordBatch whose columns are exactly those it was made from. The constructor of RecordBatch would copy
+ * the rows' structure out of leased memory (a released batch would still count its rows) and mixes up the
+ * types of columns that have the same name.
  */
 export class RowBatch<T extends TypeMap = TypeMap> extends RecordBatch<T> {
   /** All columns have `length` rows. `fields` may be those of `schema`. */

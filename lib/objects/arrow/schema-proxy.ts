@@ -12,7 +12,10 @@ import { checkType } from './type-check.js'
 
 const maxCached = 64
 
-/** Remembers the newest results: the batches of a stream all have one schema, and coding it costs more than a batch. */
+/**
+ * Remembers the newest results: the batches of a stream all have one schema, and coding it costs more than a
+ * batch.
+ */
 class Cache<T> {
   readonly #entries = new Map<string, T>()
 
@@ -33,8 +36,8 @@ const encoded = new Cache<{ text: string; size: number }>()
 const encodedOf = new WeakMap<Schema, { text: string; size: number }>()
 
 /**
- * vineyard::SchemaProxy: an Arrow schema, as the bytes of the schema message of Arrow's IPC format (with continuation
- * marker): decimal numbers in a text of JSON, or in a blob in an older form.
+ * vineyard::SchemaProxy: an Arrow schema, as the bytes of the schema message of Arrow's IPC format (with
+ * continuation marker): decimal numbers in a text of JSON, or in a blob in an older form.
  */
 export const schemaProxy: ObjectType = {
   typenames: ['vineyard::SchemaProxy'],

@@ -26,8 +26,8 @@ export function vectorType(columnType: ColumnType): ObjectType {
 }
 
 /**
- * Puts a Vector of any copy of apache-arrow. The typename says the type, so a text comes back as large_utf8, and a list as
- * large_list; types for which Python has no typename are pickled.
+ * Puts a Vector of any copy of apache-arrow. The typename says the type, so a text comes back as large_utf8,
+ * and a list as large_list; types for which Python has no typename are pickled.
  */
 export const vectorWriter: ObjectType = {
   typenames: [],

@@ -5,8 +5,8 @@ import type { ObjectType } from '../model.js'
 import { bytesOfBlob } from '../opaque.js'
 
 /**
- * vineyard::Blob: bytes. Read as a Buffer; made from a Buffer, an ArrayBuffer (shared or not) or a DataView. Other typed
- * arrays, a Uint8Array that is no Buffer among them, are tensors.
+ * vineyard::Blob: bytes. Read as a Buffer; made from a Buffer, an ArrayBuffer (shared or not) or a DataView.
+ * Other typed arrays, a Uint8Array that is no Buffer among them, are tensors.
  */
 export const blob: ObjectType = {
   typenames: ['vineyard::Blob', 'vineyard::RemoteBlob'],

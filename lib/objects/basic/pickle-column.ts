@@ -5,7 +5,10 @@ import { readPickledArrow } from '../arrow/pickled-arrow.js'
 import { readPickledTimes } from '../pandas/pickled-times.js'
 import { pickledBytes } from './pickled-bytes.js'
 
-/** vineyard::PickleBuffer as a column: only the arrays that this package pickles, which are told by their bytes. */
+/**
+ * vineyard::PickleBuffer as a column: only the arrays that this package pickles, which are told by their
+ * bytes.
+ */
 export const pickleColumn: ColumnType = {
   typenames: ['vineyard::PickleBuffer'],
 

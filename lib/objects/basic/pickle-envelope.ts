@@ -1,6 +1,6 @@
 /**
- * Pickles that this package writes: a fixed program around bytes, which Python runs when it reads the object, and which
- * is recognised here byte by byte, without running anything.
+ * Pickles that this package writes: a fixed program around bytes, which Python runs when it reads the object,
+ * and which is recognised here byte by byte, without running anything.
  */
 
 /** What is in the envelope begins at a multiple of this, so that arrays in it are aligned within the blob. */
@@ -19,7 +19,10 @@ export function text(value: string): Buffer {
   return Buffer.concat([Buffer.of(0x8c, bytes.length), bytes])
 }
 
-/** `operator.methodcaller(method, …)`, with the opcodes of an argument: calls the method of what it is called with. */
+/**
+ * `operator.methodcaller(method, …)`, with the opcodes of an argument: calls the method of what it is called
+ * with.
+ */
 export function methodCaller(method: string, argument?: Buffer): Buffer {
   const call = argument === undefined ? [Buffer.of(0x85, 0x52)] : [argument, Buffer.of(0x86, 0x52)]
   return Buffer.concat([callable('operator', 'methodcaller'), text(method), ...call])

@@ -9,9 +9,9 @@ import { pickledBytes } from './pickled-bytes.js'
 const none = Uint8Array.of(0x80, 0x05, 0x4e, 0x2e)
 
 /**
- * vineyard::PickleBuffer: a Python object, pickled. Unpickling runs whatever code the bytes name, so it is never done
- * here: two forms are recognised byte by byte (None, and the Arrow array that this package writes), and anything else is
- * an OpaqueObject with the bytes.
+ * vineyard::PickleBuffer: a Python object, pickled. Unpickling runs whatever code the bytes name, so it is
+ * never done here: two forms are recognised byte by byte (None, and the Arrow array that this package
+ * writes), and anything else is an OpaqueObject with the bytes.
  */
 export const pickle: ObjectType = {
   typenames: ['vineyard::PickleBuffer'],

@@ -7,13 +7,13 @@ import { OpaqueObject } from '../opaque.js'
 const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
 
 /**
- * vineyard::Scalar<…>: one number, text or boolean, in the metadata itself. As Python writes them, `type_` is the name of
- * the Python class; booleans are `Scalar<int>`.
+ * vineyard::Scalar<…>: one number, text or boolean, in the metadata itself. As Python writes them, `type_` is
+ * the name of the Python class; booleans are `Scalar<int>`.
  *
- * Safe integers and bigint are `Scalar<int>`. All other numbers are `Scalar<double>`, including integers past 2^53: they
- * stand for a range, not for one integer. Python reads `value_` with `float(…)`, which takes a text, and a text it is for
- * the doubles that metadata would lose: NaN and the infinities (null in JSON), -0, and integers that a reader of the
- * metadata would take for a 64-bit integer.
+ * Safe integers and bigint are `Scalar<int>`. All other numbers are `Scalar<double>`, including integers past
+ * 2^53: they stand for a range, not for one integer. Python reads `value_` with `float(…)`, which takes a
+ * text, and a text it is for the doubles that metadata would lose: NaN and the infinities (null in JSON), -0,
+ * and integers that a reader of the metadata would take for a 64-bit integer.
  */
 export const scalar: ObjectType = {
   typenames: ['vineyard::Scalar'],

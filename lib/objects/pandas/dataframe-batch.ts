@@ -9,7 +9,10 @@ import type { Label } from './labels.js'
  * A pandas DataFrame as an Arrow batch. Slices and selections of it are plain batches, without the index.
  */
 export class DataFrameBatch extends RowBatch {
-  /** Labels of the rows; undefined where none are stored (0, 1, 2 …), opaque where Python pickled them (a MultiIndex). */
+  /**
+   * Labels of the rows; undefined where none are stored (0, 1, 2 …), opaque where Python pickled them (a
+   * MultiIndex).
+   */
   readonly index: Index | OpaqueObject | undefined
   /** Labels of the columns as pandas has them; the names in the schema are these as texts. */
   readonly labels: readonly Label[]

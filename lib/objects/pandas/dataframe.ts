@@ -20,8 +20,8 @@ import { describePandasColumn } from './pandas-column.js'
 import { isSparse, readDense } from './sparse-array.js'
 
 /**
- * vineyard::DataFrame: a pandas DataFrame, each column a tensor. Read as a batch of Arrow with `index` and `labels`;
- * made of a RecordBatch or a Table with `put(batch, { as: 'dataframe' })`.
+ * vineyard::DataFrame: a pandas DataFrame, each column a tensor. Read as a batch of Arrow with `index` and
+ * `labels`; made of a RecordBatch or a Table with `put(batch, { as: 'dataframe' })`.
  */
 export const dataFrame: ObjectType & Required<Pick<ObjectType, 'accepts'>> = {
   typenames: ['vineyard::DataFrame'],

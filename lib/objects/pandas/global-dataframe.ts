@@ -3,8 +3,8 @@ import type { ObjectType } from '../model.js'
 import { readPartitions } from '../partitions.js'
 
 /**
- * vineyard::GlobalDataFrame: data frames on several instances. Read, as Python does, as an array of those on the client's
- * instance.
+ * vineyard::GlobalDataFrame: data frames on several instances. Read, as Python does, as an array of those on
+ * the client's instance.
  */
 export const globalDataFrame: ObjectType = {
   typenames: ['vineyard::GlobalDataFrame'],

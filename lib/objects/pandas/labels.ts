@@ -16,7 +16,9 @@ function isLabel(value: unknown, depth: number): value is Label {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-/** A label as the name of a column, which is a text: other labels as their JSON, e.g. `0`, `null`, `["a",1]`. */
+/**
+ * A label as the name of a column, which is a text: other labels as their JSON, e.g. `0`, `null`, `["a",1]`.
+ */
 export function nameOfLabel(label: Label): string {
   return typeof label === 'string' ? label : JSON.stringify(label)
 }

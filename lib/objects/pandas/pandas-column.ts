@@ -26,9 +26,9 @@ const units = ['s', 'ms', 'us', 'ns'] as const
 const notATime = -(2n ** 63n)
 
 /**
- * The draft of a pandas column, as pandas has the values: booleans with a byte each, nulls as NaN among numbers (integers
- * become float64) and as None among texts and booleans, times as pandas' own arrays with NaT. Refuses types that pandas
- * has no column for.
+ * The draft of a pandas column, as pandas has the values: booleans with a byte each, nulls as NaN among
+ * numbers (integers become float64) and as None among texts and booleans, times as pandas' own arrays with
+ * NaT. Refuses types that pandas has no column for.
  */
 export function describePandasColumn(
   chunks: readonly Data[],

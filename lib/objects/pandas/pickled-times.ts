@@ -8,9 +8,11 @@ import type { Metadata, ReadContext } from '../model.js'
 import { timeColumn } from '../tensor/tensor-column.js'
 
 /**
- * Times as pandas' own array (DatetimeArray), which is what a column of times has to be in a data frame: a tensor of times is read, but cannot be printed (pandas 3.1). It is a pickle that says
- * `pandas.array(numpy.frombuffer(<bytes>, 'M8[us]'))`, with a time zone followed by `.tz_localize('UTC').tz_convert(…)`.
- * `value_type_` and `timezone_`, which Python does not look at, say which of these pickles it is.
+ * Times as pandas' own array (DatetimeArray), which is what a column of times has to be in a data frame: a
+ * tensor of times is read, but cannot be printed (pandas 3.1). It is a pickle that says
+ * `pandas.array(numpy.frombuffer(<bytes>, 'M8[us]'))`, with a time zone followed by
+ * `.tz_localize('UTC').tz_convert(…)`. `value_type_` and `timezone_`, which Python does not look at, say
+ * which of these pickles it is.
  */
 function envelope(dtype: string, timezone: string): PickleEnvelope {
   const code = dtype.replace('datetime64', 'M8')
@@ -25,7 +27,10 @@ function envelope(dtype: string, timezone: string): PickleEnvelope {
 
 const dtypes = /^datetime64\[(s|ms|us|ns)\]$/
 
-/** The draft of such an array; `values` are the 64-bit integers of numpy's `dtype`, in UTC where there is a time zone. */
+/**
+ * The draft of such an array; `values` are the 64-bit integers of numpy's `dtype`, in UTC where there is a
+ * time zone.
+ */
 export function describePickledTimes(values: BlobDraft, dtype: string, timezone: string | null): ObjectDraft {
   const zone = timezone ?? ''
   const pickle = envelope(dtype, zone)

@@ -4,7 +4,10 @@ import { metadataError, optional } from '../fields.js'
 import { BlobDraft } from '../model.js'
 import type { Metadata, ReadContext } from '../model.js'
 
-/** numpy's types of fixed-width texts: `<U3` (3 code points of 4 bytes) and `|S3` (3 bytes), padded with zeroes. */
+/**
+ * numpy's types of fixed-width texts: `<U3` (3 code points of 4 bytes) and `|S3` (3 bytes), padded with
+ * zeroes.
+ */
 export interface FixedWidthType {
   code: string
   kind: 'U' | 'S'
@@ -63,7 +66,10 @@ function decodeUcs4(meta: Metadata, element: Buffer, bigEndian: boolean): string
   return text
 }
 
-/** Texts as `<U…`: the widest decides. Returns the type's names and the blob. Refuses null, which it cannot hold. */
+/**
+ * Texts as `<U…`: the widest decides. Returns the type's names and the blob. Refuses null, which it cannot
+ * hold.
+ */
 export function encodeUcs4(texts: readonly (string | null)[]): {
   bits: number
   code: string

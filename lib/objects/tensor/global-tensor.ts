@@ -3,8 +3,8 @@ import type { ObjectType } from '../model.js'
 import { readPartitions } from '../partitions.js'
 
 /**
- * vineyard::GlobalTensor: tensors on several instances. Read as an array of those on the client's instance (each knows
- * its `partitionIndex`), with the `shape` and `partitionShape` of the whole as properties.
+ * vineyard::GlobalTensor: tensors on several instances. Read as an array of those on the client's instance
+ * (each knows its `partitionIndex`), with the `shape` and `partitionShape` of the whole as properties.
  */
 export const globalTensor: ObjectType = {
   typenames: ['vineyard::GlobalTensor'],

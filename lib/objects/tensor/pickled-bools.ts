@@ -7,7 +7,8 @@ import { BlobDraft, ObjectDraft } from '../model.js'
 
 /**
  * Booleans with nulls as pandas has them: an array of the objects True, False and None. It is the pickle of
- * `numpy.array([…], 'O')`, which has one byte for each element, and is recognised here without running anything.
+ * `numpy.array([…], 'O')`, which has one byte for each element, and is recognised here without running
+ * anything.
  */
 const prefix = Buffer.from('\x80\x05cnumpy\narray\n](', 'latin1')
 const suffix = Buffer.from('e\x8c\x01O\x86R.', 'latin1')

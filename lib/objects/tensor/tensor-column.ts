@@ -19,8 +19,9 @@ import { isTextTensor, readValues, textColumn } from './tensor.js'
 const notATime = -(2n ** 63n)
 
 /**
- * vineyard::Tensor as a column: pandas' columns are tensors. A second dimension makes lists of a fixed size, complex
- * numbers are lists of two, booleans are packed into bits, and times that are "not a time" become null.
+ * vineyard::Tensor as a column: pandas' columns are tensors. A second dimension makes lists of a fixed size,
+ * complex numbers are lists of two, booleans are packed into bits, and times that are "not a time" become
+ * null.
  */
 export const tensorColumn: ColumnType = {
   typenames: ['vineyard::Tensor'],
@@ -44,7 +45,9 @@ export const tensorColumn: ColumnType = {
   }
 }
 
-/** A column of numbers by numpy's type and shape; the values are kept where Arrow has them in the same form. */
+/**
+ * A column of numbers by numpy's type and shape; the values are kept where Arrow has them in the same form.
+ */
 export function numberColumn(
   meta: Metadata,
   values: TensorArray,

@@ -6,15 +6,23 @@ import type { Dtype, TensorArray } from './dtype.js'
 export interface TensorProperties {
   /** Extent of every dimension, slowest first; `[]` for a single value. */
   readonly shape: readonly number[]
-  /** numpy's text for the type, e.g. 'int64', 'bool', 'complex64', 'datetime64[ns]', '<U3'; 'string' for texts. */
+  /**
+   * numpy's text for the type, e.g. 'int64', 'bool', 'complex64', 'datetime64[ns]', '<U3'; 'string' for
+   * texts.
+   */
   readonly dtype: string
-  /** How the array was laid out where it was made; the values here are in row-major ('C') order in either case. */
+  /**
+   * How the array was laid out where it was made; the values here are in row-major ('C') order in either
+   * case.
+   */
   readonly order: 'C' | 'F'
   /** Place among the partitions of a global tensor; `[]` for none. */
   readonly partitionIndex: readonly number[]
 }
 
-/** Numbers of a tensor: a typed array over the values in row-major order, with the properties of the tensor. */
+/**
+ * Numbers of a tensor: a typed array over the values in row-major order, with the properties of the tensor.
+ */
 export type NumericTensor = TensorArray & TensorProperties
 /** Texts of a tensor. */
 export type StringTensor = (string | null)[] & TensorProperties
@@ -55,15 +63,17 @@ function isShape(value: unknown): value is readonly number[] {
 export interface TensorOptions {
   /** Extent of every dimension, slowest first. Default: one dimension. */
   shape?: readonly number[]
-  /** numpy's text for the type. Default: that of the typed array; 'float64' for numbers, 'int64' for bigint. */
+  /**
+   * numpy's text for the type. Default: that of the typed array; 'float64' for numbers, 'int64' for bigint.
+   */
   dtype?: string
   /** Place among the partitions of a global tensor. */
   partitionIndex?: readonly number[]
 }
 
 /**
- * A tensor to put: `data` in row-major order. A typed array is viewed, not copied. Throws TypeError for arguments of a
- * wrong type, RangeError for a shape that does not fit the values.
+ * A tensor to put: `data` in row-major order. A typed array is viewed, not copied. Throws TypeError for
+ * arguments of a wrong type, RangeError for a shape that does not fit the values.
  */
 export function tensor(
   data: NodeJS.TypedArray | readonly (number | bigint | boolean | string | null)[],

@@ -21,8 +21,9 @@ export function isTextTensor(meta: Metadata): boolean {
 }
 
 /**
- * vineyard::Tensor<T>: a numpy array. Numbers are read as a typed array over the blob, with `shape`, `dtype` and `order`;
- * texts as an array. `value_type_` says the type; the typename's argument does not count. Pickled objects are opaque.
+ * vineyard::Tensor<T>: a numpy array. Numbers are read as a typed array over the blob, with `shape`, `dtype`
+ * and `order`; texts as an array. `value_type_` says the type; the typename's argument does not count.
+ * Pickled objects are opaque.
  */
 export const tensorType: ObjectType = {
   typenames: ['vineyard::Tensor'],
@@ -104,7 +105,9 @@ function readTexts(meta: Metadata, context: ReadContext): (string | null)[] {
   )
 }
 
-/** Arrays made by `tensor()` or read from a tensor of texts, as opposed to arrays of any values (Sequence). */
+/**
+ * Arrays made by `tensor()` or read from a tensor of texts, as opposed to arrays of any values (Sequence).
+ */
 function isStringTensor(value: unknown): boolean {
   return Array.isArray(value) && propertiesOf(value).dtype === 'string'
 }
@@ -172,8 +175,8 @@ function tensorDraft(
 }
 
 /**
- * Texts in one dimension are a string array. Python reads such an array as one-dimensional whatever its shape, so in more
- * dimensions texts have a fixed width (numpy's `<U…`), which has no null.
+ * Texts in one dimension are a string array. Python reads such an array as one-dimensional whatever its
+ * shape, so in more dimensions texts have a fixed width (numpy's `<U…`), which has no null.
  */
 function describeTexts(texts: readonly (string | null)[]): Draft {
   const { shape = [texts.length], partitionIndex = [] } = propertiesOf(texts)

@@ -103,6 +103,7 @@ const createBuffers: Handler = (request, context) => {
   }
   const waiting = new Waiting()
   const attempt = (): boolean => {
+    if (!engine.blobs.mayFit(footprint)) return false
     const made = createAll(sizes, scoped, context)
     if (!made) return false
     waiting.settle(() => createdReply(sizes, made, context))

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { ClientCore } from '#dist/client/client-core.js'
 import { buildObject } from '#dist/client/object-builder.js'
+import { connectionSettings } from '#dist/client/settings.js'
 import { describe } from '#dist/objects/registry.js'
 import { connect, RecordBatchStream, type VineyardError } from 'vineyard-streams'
 import { receiveJob, tell } from '../../support/child.js'
@@ -32,7 +34,8 @@ try {
     }
     const batch = numberedBatch(number, job.bytes, values)
     if (number === job.haltBeforePush) {
-      await buildObject(connectionOf(client), describe(batch, {}), { wait: true, scoped: true })
+      const { connection } = await ClientCore.open(connectionSettings(job.socket))
+      await buildObject(connection, describe(batch, {}), { wait: true, scoped: true })
       await halt()
     }
     await writer.append(batch)

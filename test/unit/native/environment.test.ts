@@ -63,7 +63,8 @@ describe('native environments', () => {
         })
         const exited = once(worker, 'exit').catch(() => undefined)
         worker.on('error', () => undefined)
-        await once(worker, 'message')
+        // An exception may overtake the message.
+        await Promise.race([once(worker, 'message').catch(() => undefined), exited])
         const channel = await server.accept()
         const recorder = new Recorder(channel, messages => {
           for (const message of messages) channel.send(String(message))

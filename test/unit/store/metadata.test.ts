@@ -18,12 +18,21 @@ describe('metadata', () => {
   const base = { typename: 'T', instance_id: 0 }
 
   it('adds id, signature, time and transience, keys in byte order', () => {
-    const reply = create({ ...base, z: 1, B: 'x', a: null, '_': true })
+    const reply = create({ ...base, z: 1, B: 'x', a: null, _: true })
     const { content } = peer.ask('get_data_request', { id: [reply.id] })
     const meta = content[text(reply.id)]
-    expect(Object.keys(meta)).to.deep.equal(
-      ['B', '_', '__timestamp', 'a', 'id', 'instance_id', 'signature', 'transient', 'typename', 'z']
-    )
+    expect(Object.keys(meta)).to.deep.equal([
+      'B',
+      '_',
+      '__timestamp',
+      'a',
+      'id',
+      'instance_id',
+      'signature',
+      'transient',
+      'typename',
+      'z'
+    ])
     expect(meta).to.include({ B: 'x', a: null, z: 1, transient: true, instance_id: 0, typename: 'T' })
     expect(meta.signature).to.equal(reply.signature)
     expect(BigInt(reply.signature)).to.equal(BigInt(reply.id) - 1n)
@@ -53,7 +62,11 @@ describe('metadata', () => {
     ['a member whose id is a number', { ...base, m: { id: 5 } }, 21],
     ['a member whose id is a path', { ...base, m: { id: 'a/b', typename: 'x', instance_id: 0 } }, 24],
     ['an unknown member', { ...base, m: { id: 'o0000000000000123' } }, 27],
-    ['an unknown member in full', { ...base, m: { id: 'o0000000000000123', typename: 'x', instance_id: 0 } }, 27],
+    [
+      'an unknown member in full',
+      { ...base, m: { id: 'o0000000000000123', typename: 'x', instance_id: 0 } },
+      27
+    ],
     ['a blob as placeholder', { ...base, m: { id: 'o8000000000000123' } }, 21],
     ['a blob without typename', { ...base, m: { id: 'o8000000000000123', instance_id: 0 } }, 23],
     ['a blob without instance', { ...base, m: { id: 'o8000000000000123', typename: 'vineyard::Blob' } }, 21],
@@ -119,7 +132,8 @@ describe('metadata', () => {
   })
 
   it('keeps the types of values', () => {
-    const content = '{"typename":"T","instance_id":0,"a":1.0,"b":"1.0","c":9223372036854775808,"d":"9223372036854775808"}'
+    const content =
+      '{"typename":"T","instance_id":0,"a":1.0,"b":"1.0","c":9223372036854775808,"d":"9223372036854775808"}'
     const { id } = peer.sendText(`{"type":"create_data_request","content":${content}}`).reply
     const found = store.engine.metadata.find(text(id))!.text()
     expect(found).to.include('"a":1.0,"b":"1.0","c":9223372036854775808,"d":"9223372036854775808"')
@@ -137,11 +151,18 @@ describe('metadata', () => {
 
   it('does not overflow on deep nesting', () => {
     const deep = (open: string, close: string): string => `${open.repeat(100_000)}1${close.repeat(100_000)}`
-    for (const value of [deep('[', ']'), deep('{"id":', '}'), deep('{"m":', '}'), `[${deep('{"a":', '}')}]`]) {
+    for (const value of [
+      deep('[', ']'),
+      deep('{"id":', '}'),
+      deep('{"m":', '}'),
+      `[${deep('{"a":', '}')}]`
+    ]) {
       const text = `{"type":"create_data_request","content":{"typename":"T","instance_id":0,"v":${value}}}`
       expect(peer.sendText(text).reply.code).to.be.oneOf([1, 21, 24, 25])
     }
-    expect(peer.sendText(`{"type":"debug_command","debug":${deep('[', ']')}}`).reply.type).to.equal('debug_reply')
+    expect(peer.sendText(`{"type":"debug_command","debug":${deep('[', ']')}}`).reply.type).to.equal(
+      'debug_reply'
+    )
   })
 
   it('bounds how deep and how long objects become through their members', () => {
@@ -204,7 +225,10 @@ describe('metadata', () => {
   it('copies shallowly', () => {
     const blob = peer.blob(5)
     const id = peer.object({ data: blobMember(blob), v: 'x' })
-    const { target_id: copy } = peer.ask('shallow_copy_request', { id, extra: { typename: 'N', id: 'zz', a: 1 } })
+    const { target_id: copy } = peer.ask('shallow_copy_request', {
+      id,
+      extra: { typename: 'N', id: 'zz', a: 1 }
+    })
     expect(peer.meta(copy)).to.include({ typename: 'N', v: 'x', a: 1, id: text(copy) })
     expect(peer.meta(copy).signature).to.equal(peer.meta(id).signature)
     peer.ask('del_data_request', { id: [id] })

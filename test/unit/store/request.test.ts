@@ -34,12 +34,16 @@ describe('parseRequest', () => {
   it('refuses numbers out of range, and what is no JSON object', () => {
     for (const text of ['1e999', '-1e999']) expect(() => roundTrip(text)).to.throw('out of range')
     for (const text of ['', '[]', '5', 'null', '"x"', '{"a":', '{]']) {
-      expect(() => parseRequest(text)).to.throw().with.property('status', 1)
+      expect(() => parseRequest(text))
+        .to.throw()
+        .with.property('status', 1)
     }
   })
 
   it('refuses a frame with more values than can be parsed', () => {
-    expect(() => parseRequest(`{"v":[${'[],'.repeat(5_000_000)}1]}`)).to.throw().with.property('status', 1)
+    expect(() => parseRequest(`{"v":[${'[],'.repeat(5_000_000)}1]}`))
+      .to.throw()
+      .with.property('status', 1)
   })
 
   it('keeps any JSON value', () => {
@@ -58,7 +62,9 @@ describe('parseRequest', () => {
 
 describe('fields', () => {
   const request = parseRequest(
-    native.markLongIntegers('{"a":1.9,"b":-1,"c":18446744073709551615,"d":true,"e":"1","f":99999999999999999999}')
+    native.markLongIntegers(
+      '{"a":1.9,"b":-1,"c":18446744073709551615,"d":true,"e":"1","f":99999999999999999999}'
+    )
   )
 
   it('reads 64-bit values as upstream does', () => {
@@ -68,7 +74,9 @@ describe('fields', () => {
     expect(readSize(request, 'b')).to.equal(Infinity)
     expect(toU64(request['f'])).to.equal(undefined)
     for (const name of ['d', 'e', 'f', 'missing']) {
-      expect(() => readId(request, name)).to.throw().with.property('status', 1)
+      expect(() => readId(request, name))
+        .to.throw()
+        .with.property('status', 1)
     }
   })
 })

@@ -20,13 +20,17 @@ describe('parseSize', () => {
 
   for (const value of ['', 'Mi', '12Q', '-1', '1e6', '0', 0, -5, 1.5, NaN, Infinity, '99999999Ti', '1 2']) {
     it(`refuses ${JSON.stringify(value)}`, () => {
-      expect(() => parseSize(value)).to.throw(RangeError).with.property('code', 'ERR_OUT_OF_RANGE')
+      expect(() => parseSize(value))
+        .to.throw(RangeError)
+        .with.property('code', 'ERR_OUT_OF_RANGE')
     })
   }
 
   for (const value of [undefined, null, {}, true, 5n]) {
     it(`refuses the type of ${String(value)}`, () => {
-      expect(() => parseSize(value)).to.throw(TypeError).with.property('code', 'ERR_INVALID_ARG_TYPE')
+      expect(() => parseSize(value))
+        .to.throw(TypeError)
+        .with.property('code', 'ERR_INVALID_ARG_TYPE')
     })
   }
 })

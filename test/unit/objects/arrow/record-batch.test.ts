@@ -200,7 +200,7 @@ describe('vineyard::Table', () => {
   it('releases what is left of its batches', () => {
     const { value, returned } = readLeased(describeValue(new arrow.Table([batch([1, 2]), batch([3])])))
     ;((value as Table).batches[0] as unknown as Disposable)[Symbol.dispose]()
-    ;(value as unknown as Disposable)[Symbol.dispose]()
+    ;(value as Disposable)[Symbol.dispose]()
     expect(returned()).to.equal(1)
     expect((value as Table).numRows).to.equal(0)
   })

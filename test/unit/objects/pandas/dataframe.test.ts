@@ -4,8 +4,8 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { OpaqueObject, describe as describeValue, read } from '#dist/objects/registry.js'
 import type { Metadata } from '#dist/objects/model.js'
-import { DataFrameBatch } from '#dist/objects/pandas/dataframe-batch.js'
-import { Index } from '#dist/objects/pandas/index-value.js'
+import type { DataFrameBatch } from '#dist/objects/pandas/dataframe-batch.js'
+import type { Index } from '#dist/objects/pandas/index-value.js'
 import { Series } from '#dist/objects/pandas/series-type.js'
 import { blobsOf, fixture } from '../support/fixtures.js'
 import { batchOf, columnOf, plainValues } from '../support/columns.js'
@@ -108,7 +108,7 @@ describe('vineyard::DataFrame', () => {
       c: arrow.vectorFromArray(['x', null], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32()))
     })
     const read = roundTrip(frame)
-    expect(read.data.children.map(child => plainValues(child as Data))).to.deep.equal([
+    expect(read.data.children.map(child => plainValues(child))).to.deep.equal([
       [1, NaN],
       [1.5, NaN],
       [true, null],

@@ -10,7 +10,7 @@ const notATime = -(2n ** 63n)
 const units = ['s', 'ms', 'us', 'ns']
 
 /** The type as pyarrow prints it. */
-export function typeText(type: DataType): string {
+function typeText(type: DataType): string {
   const any = type as unknown as Record<
     'isSigned' | 'bitWidth' | 'precision' | 'byteWidth' | 'unit' | 'timezone',
     number
@@ -79,7 +79,7 @@ function element(type: DataType, value: unknown): unknown {
   }
 }
 
-export function vectorValues(vector: Vector): unknown[] {
+function vectorValues(vector: Vector): unknown[] {
   return [...vector].map(value => element(vector.type as DataType, value))
 }
 

@@ -43,7 +43,7 @@ export function materialise(draft: Draft, allocate = (size: number) => new Uint8
       id: id('0'),
       typename: part.typename,
       instance_id: 0
-    } as Metadata
+    }
   }
   return { meta: build(draft), blobs }
 }
@@ -78,7 +78,7 @@ export function readBack(draft: Draft): unknown {
 export interface LeasedValue {
   value: unknown
   /** How often the memory has been given back. */
-  returned(): number
+  returned: () => number
 }
 
 /** The value of what a draft says, read from memory that is mapped read-only and leased. */

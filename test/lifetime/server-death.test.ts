@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { connect, RecordBatchStream, type Client } from 'vineyard-streams'
+import { numberedBatch, numberOf } from '../support/numbered.js'
+import { rejection } from '../support/rejection.js'
+import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
+
+const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
+
+interface Victim {
+  readonly socket: string
+  readonly process: ChildProcess
+  close(): Promise<void>
+}
+
+/** The store as a process of its own. */
+async function serve(): Promise<Victim> {
+  const directory = mkdtempSync(join(tmpdir(), 'vineyard-streams-'))
+  const socket = join(directory, 'store.sock')
+  const child = spawn(process.execPath, [program, 'serve', '--socket', socket, '--size', '16Mi'], {
+    stdio: ['ignore', 'ignore', 'pipe']
+  })
+  // It says that it listens.
+  await once(child.stderr, 'data')
+  child.stderr.resume()
+  return { socket, process: child, close: async () => rmSync(directory, { recursive: true, force: true }) }
+}
+
+const servers: Record<string, () => Promise<Victim>> = {
+  'the store': serve,
+  'vineyardd 0.24.2': () => Vineyardd.start('16Mi')
+}
+
+for (const [name, start] of Object.entries(servers)) {
+  describe(`The death of ${name}`, () => {
+    let server: Victim
+    let clients: Client[]
+
+    beforeEach(async function () {
+      if (start !== serve) needsVineyard(this)
+      server = await start()
+      clients = [await connect(server.socket), await connect(server.socket)]
+    })
+    afterEach(async () => {
+      if (server.process.exitCode === null && server.process.signalCode === null) await kill()
+      await Promise.all(clients.map(client => client.close()))
+      await server.close()
+    })
+
+    async function kill(): Promise<void> {
+      const exited = once(server.process, 'exit')
+      server.process.kill('SIGKILL')
+      await exited
+    }
+
+    async function stream(): Promise<{ out: RecordBatchStream; into: RecordBatchStream }> {
+      const out = await RecordBatchStream.create(clients[0]!)
+      return { out, into: await RecordBatchStream.open(clients[1]!, out.id) }
+    }
+
+    it('ends a waiting read and an idle write stream, and leaves chunks readable', async () => {
+      const { out, into } = await stream()
+      const writable = out.createWriteStream()
+      const writing = rejection(finished(writable))
+      writable.write(numberedBatch(7, 4096))
+      const readable = into.createReadStream()
+      const seen: number[] = []
+      const reading = rejection(
+        (async () => {
+          for await (const batch of readable) {
+            seen.push(numberOf(batch))
+            await kill()
+            // The memory file lives on in this process.
+            expect(numberOf(batch)).to.equal(7)
+          }
+        })()
+      )
+      expect(await reading).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(await writing).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(seen).to.deep.equal([7])
+    })
+
+    it('ends writers that wait for their window and for memory', async () => {
+      const [narrow, large] = [await stream(), await stream()]
+      const held = await narrow.out.openWriter(clients[0], { window: { chunks: 1 } })
+      await held.append(numberedBatch(0, 4096))
+      const full = await large.out.openWriter(clients[1], { window: { chunks: 99, bytes: Infinity } })
+      for (let number = 0; number < 3; number += 1) await full.append(numberedBatch(number, 5 * 2 ** 20))
+      const waiting = [held, full].map(writer => rejection(writer.append(numberedBatch(9, 5 * 2 ** 20))))
+      await kill()
+      for (const one of waiting) expect(await one).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      await Promise.all([held.close(), full.close()])
+    })
+
+    it('ends everything else that waits, and fails what comes after', async () => {
+      const [client] = clients as [Client]
+      const name = rejection(client.getName('never/put', { wait: true }))
+      const { out } = await stream()
+      const reader = await out.openReader()
+      const next = rejection(reader.next())
+      await kill()
+      expect(await name).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(await next).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(await rejection(reader.next())).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(await rejection(client.status())).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(await rejection(out.openWriter())).to.have.property('code', 'ERR_VINEYARD_CONNECT')
+      expect(await rejection(client.put(1))).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      await reader.close()
+      await out.drop().catch(() => {})
+    })
+  })
+}

@@ -1,0 +1,305 @@
+import { expect } from 'chai'
+import { blobMember, MiB, settled, type TestPeer, TestStore, text } from './support.js'
+
+const size = 16 * MiB
+
+describe('extension', () => {
+  let store: TestStore
+  let writer: TestPeer
+  let reader: TestPeer
+
+  beforeEach(() => {
+    store = new TestStore(size)
+    writer = store.connect(1)
+    reader = store.connect(1)
+  })
+
+  const get = (peer: TestPeer, ...ids: bigint[]): any => peer.ask('get_buffers_request', { ids })
+  const release = (peer: TestPeer, ...ids: bigint[]): any =>
+    peer.send({ type: 'release_leases', ids: ids.map(text) })
+  const create = (peer: TestPeer, sizes: number[], fields: Record<string, any> = { wait: true }): any =>
+    peer.send({ type: 'create_buffers_request', sizes, ...fields })
+
+  describe('agreement', () => {
+    const register = (version: any): any =>
+      store.connect().ask('register_request', { store_type: 1, vineyard_streams: version })
+
+    it('answers with the version that both know', () => {
+      expect(register(1).vineyard_streams).to.equal(1)
+      expect(register(7).vineyard_streams).to.equal(1)
+    })
+
+    for (const version of [0, -1, 1.5, '1', null, true]) {
+      it(`does not agree on ${JSON.stringify(version)}`, () => {
+        expect(register(version)).to.not.have.property('vineyard_streams')
+      })
+    }
+
+    it('sends others nothing that upstream does not send', () => {
+      const other = store.connect()
+      expect(other.ask('register_request', { store_type: 1 })).to.not.have.property('vineyard_streams')
+      const id = other.stream()
+      other.ask('open_stream_request', { object_id: id, mode: 2 })
+      expect(other.push(id, other.blob(5))).to.deep.equal({ type: 'push_next_stream_chunk_reply' })
+      const third = store.connect()
+      expect(Object.keys(third.pull(id).reply).sort()).to.deep.equal(['chunk', 'type'])
+      third.close()
+      expect(other.events).to.deep.equal([])
+      const blob = other.blob(5)
+      get(other, blob)
+      other.ask('del_data_request', { id: [blob] })
+      expect(store.usage).to.equal(0)
+      expect(create(other, [size, size]).reply.code).to.equal(41)
+    })
+  })
+
+  describe('leases', () => {
+    it('hold the memory of deleted blobs until every count was given back', () => {
+      const blob = writer.blob(1000)
+      get(reader, blob, blob)
+      get(reader, blob)
+      writer.ask('del_data_request', { id: [blob] })
+      expect(writer.exists(blob)).to.equal(false)
+      expect(get(writer, blob).num).to.equal(0)
+      for (let count = 3; count > 0; count -= 1) {
+        expect(store.usage).to.equal(1000)
+        expect(store.engine.blobs.leasedBytes).to.equal(1000)
+        release(reader, blob)
+      }
+      expect(store.usage).to.equal(0)
+      expect(store.engine.blobs.leasedBytes).to.equal(0)
+    })
+
+    it('are counted for each connection', () => {
+      const blob = writer.blob(1000)
+      get(reader, blob)
+      get(writer, blob)
+      writer.ask('drop_buffer_request', { id: blob })
+      release(writer, blob, blob, blob)
+      expect(store.usage).to.equal(1000)
+      reader.close()
+      expect(store.usage).to.equal(0)
+    })
+
+    it('hold the chunks of a stream', () => {
+      const id = writer.stream()
+      const blob = writer.blob(1000)
+      writer.push(id, writer.object({ data: blobMember(blob) }))
+      reader.pull(id)
+      get(reader, blob)
+      reader.pull(id)
+      expect(writer.exists(blob)).to.equal(false)
+      expect(store.usage).to.equal(1000)
+      release(reader, blob)
+      expect(store.usage).to.equal(0)
+    })
+
+    it('ignores ids that are not leased, or no ids', () => {
+      expect(release(reader, 5n, writer.blob(5)).reply.none).to.equal(true)
+      expect(reader.send({ type: 'release_leases', ids: [5, null, 'x', {}] }).reply.none).to.equal(true)
+    })
+
+    it('do not hold the empty blob and the pool', () => {
+      get(reader, 2n ** 63n, 2n ** 64n - 1n)
+      expect(reader.peer.leases.size).to.equal(0)
+    })
+  })
+
+  describe('scoped blobs', () => {
+    const scoped = (count: number): bigint[] => {
+      const { ids } = create(writer, Array(count).fill(1000), { scoped: true }).reply
+      for (const id of ids) writer.ask('seal_request', { object_id: id })
+      return ids.map(BigInt)
+    }
+
+    it('are freed with their connection', () => {
+      scoped(3)
+      writer.close()
+      expect(store.usage).to.equal(0)
+    })
+
+    it('live on as members of an object, or in a stream', () => {
+      const [a, b] = scoped(3) as [bigint, bigint, bigint]
+      const object = writer.object({ data: blobMember(a) })
+      const id = writer.stream()
+      writer.push(id, b)
+      writer.close()
+      expect(store.usage).to.equal(2000)
+      expect([object, a, b].every(x => reader.exists(x))).to.equal(true)
+    })
+  })
+
+  it('frees unsealed blobs of a connection that has ended', () => {
+    writer.create(1000)
+    const sealed = writer.blob(1000)
+    const other = writer.create(1000)
+    reader.ask('seal_request', { object_id: other })
+    writer.close()
+    expect(store.usage).to.equal(2000)
+    expect(reader.exists(sealed) && reader.exists(other)).to.equal(true)
+  })
+
+  describe('events', () => {
+    let id: bigint
+
+    beforeEach(() => {
+      id = writer.stream()
+      writer.ask('open_stream_request', { object_id: id, mode: 2 })
+    })
+
+    it('tells the writer what has been consumed, in what push counted', () => {
+      const shared = writer.chunk(500)
+      const chunk = writer.object({ a: { id: text(shared) }, data: blobMember(writer.blob(1000)) })
+      expect(writer.push(id, chunk).bytes).to.equal(1500)
+      expect(writer.push(id, writer.blob(300)).bytes).to.equal(300)
+      reader.pull(id)
+      expect(writer.events).to.deep.equal([])
+      reader.pull(id)
+      expect(writer.events.splice(0)).to.deep.equal([
+        { event: 'stream_consumed', id: text(id), chunks: 1, bytes: 1500 }
+      ])
+      reader.pull(id)
+      expect(writer.events).to.deep.equal([
+        { event: 'stream_consumed', id: text(id), chunks: 2, bytes: 1800 }
+      ])
+    })
+
+    it('tells the writer that its reader went away, and refuses pushes with the same status', () => {
+      reader.pull(id)
+      reader.close()
+      const [event] = writer.events as any[]
+      expect(event).to.include({ event: 'stream_failed', id: text(id), code: 43 })
+      expect(event.message).to.include('reader')
+      expect(writer.push(id, 5n).code).to.equal(43)
+    })
+
+    it('tells the writer that somebody else stopped it', () => {
+      reader.ask('stop_stream_request', { id, failed: true })
+      expect(writer.events).to.have.length(1)
+      expect(writer.push(id, 5n).code).to.equal(43)
+    })
+
+    it('does not tell the writer what it did itself', () => {
+      writer.ask('stop_stream_request', { id, failed: true })
+      expect(writer.events).to.deep.equal([])
+    })
+
+    it('tells the writer that it was dropped', () => {
+      reader.ask('drop_stream_request', { id })
+      expect(writer.events).to.have.length(1)
+    })
+
+    it('tells readers how full the store is, and how many streams are read', () => {
+      writer.push(id, writer.blob(1000))
+      const other = writer.stream()
+      store.connect(1).pull(other)
+      expect(reader.pull(id).reply).to.include({ memory_usage: 1000, memory_limit: size, readers: 2 })
+      writer.ask('stop_stream_request', { id, failed: false })
+      reader.pull(id)
+      expect(store.engine.streams.readers).to.equal(1)
+    })
+  })
+
+  describe('waiting for memory', () => {
+    const large = 10 * MiB
+    let held: bigint
+
+    beforeEach(() => {
+      held = BigInt(create(reader, [large], {}).reply.ids[0])
+    })
+
+    const free = async (): Promise<void> => {
+      reader.ask('drop_buffer_request', { id: held })
+      await settled()
+    }
+
+    it('replies when there is room for all', async () => {
+      const waiting = create(writer, [large / 2, 0, large / 2])
+      expect(waiting.waits).to.equal(true)
+      expect(store.usage).to.equal(large)
+      await free()
+      expect(waiting.reply.ids).to.have.length(3)
+      expect(store.usage).to.equal(large)
+    })
+
+    it('refuses at once what can never fit', () => {
+      expect(create(writer, [large, large]).reply.code).to.equal(41)
+      expect(create(writer, [2 ** 60]).reply.code).to.equal(41)
+    })
+
+    it('does not wait unless asked', () => {
+      expect(create(writer, [large], {}).reply.code).to.equal(41)
+      expect(store.usage).to.equal(large)
+    })
+
+    it('serves in the order of arrival, small ones not before large ones', async () => {
+      const first = create(writer, [large])
+      const second = create(store.connect(1), [1000])
+      expect(second.waits).to.equal(true)
+      await free()
+      expect(first.waits || second.waits).to.equal(false)
+    })
+
+    it('lets others go when the first cannot go on for a while', async () => {
+      const first = create(writer, [large])
+      const second = create(store.connect(1), [1000])
+      await new Promise(resolve => setTimeout(resolve, 150))
+      expect(second.waits).to.equal(false)
+      expect(first.waits).to.equal(true)
+    })
+
+    it('forgets a connection that ends, and serves the next', async () => {
+      create(writer, [large])
+      const second = create(store.connect(1), [1000])
+      writer.close()
+      await settled()
+      expect(second.waits).to.equal(false)
+      expect(store.engine.memory.length).to.equal(0)
+    })
+
+    it('is served when a lease ends', async () => {
+      reader.ask('seal_request', { object_id: held })
+      get(reader, held)
+      reader.ask('drop_buffer_request', { id: held })
+      const waiting = create(writer, [large])
+      expect(waiting.waits).to.equal(true)
+      release(reader, held)
+      await settled()
+      expect(waiting.waits).to.equal(false)
+    })
+
+    it('is served when a blob shrinks', async () => {
+      const waiting = create(writer, [size - 2000])
+      reader.ask('shrink_buffer_request', { id: held, size: 1000 })
+      await settled()
+      expect(waiting.waits).to.equal(false)
+    })
+
+    for (const [what, end] of [
+      ['fails', (id: bigint) => reader.ask('stop_stream_request', { id, failed: true })],
+      ['is dropped', (id: bigint) => reader.ask('drop_stream_request', { id })],
+      ['loses its reader', () => reader.close()]
+    ] as const) {
+      it(`ends with 43 when the stream ${what}`, () => {
+        const id = writer.stream()
+        writer.ask('open_stream_request', { object_id: id, mode: 2 })
+        reader.ask('seal_request', { object_id: held })
+        reader.ask('open_stream_request', { object_id: id, mode: 1 })
+        const waiting = create(writer, [large])
+        end(id)
+        expect(waiting.reply.code).to.equal(43)
+        expect(store.engine.memory.length).to.equal(0)
+      })
+    }
+
+    it('only concerns the stream that the request names', () => {
+      const [a, b] = [writer.stream(), writer.stream()]
+      for (const object_id of [a, b]) writer.ask('open_stream_request', { object_id, mode: 2 })
+      const waiting = create(writer, [large], { wait: true, stream: a })
+      reader.ask('drop_stream_request', { id: b })
+      expect(waiting.waits).to.equal(true)
+      reader.ask('drop_stream_request', { id: a })
+      expect(waiting.reply.code).to.equal(43)
+    })
+  })
+})
