@@ -126,11 +126,12 @@ const scenarios: Record<string, Scenario> = {
     const other = await parent.fork()
     const seen = await RecordBatchStream.open(other, stream.id)
     const [reader, writer] = [await seen.openReader(), await seen.openWriter()]
-    const waiting = rejection(reader.next())
     await writer.append(numberedBatch(0, bytes))
-    await writer.append(numberedBatch(1, bytes))
+    release((await reader.next()).value)
+    const waiting = rejection(reader.next())
     await other.close()
-    expectCode(await waiting.catch(() => rejection(reader.next())), 'ERR_VINEYARD_CLOSED')
+    expectCode(await waiting, 'ERR_VINEYARD_CLOSED')
+    expectCode(await rejection(writer.append(numberedBatch(1, bytes))), 'ERR_VINEYARD_CLOSED')
   }
 }
 
@@ -152,8 +153,10 @@ async function back(to: ReturnType<typeof ownResources>, what: string): Promise<
 
 const names = Object.keys(scenarios)
 // Thread pool, mappings and caches come with the first use.
-for (const name of names) await run(scenarios[name]!)
-await back({ ...ownResources(), descriptors: opened.descriptors }, 'after the first use')
+for (const name of names) {
+  await run(scenarios[name]!)
+  await back({ ...ownResources(), descriptors: opened.descriptors }, `after ${name}`)
+}
 const used = ownResources()
 const { memoryUsage } = await client.status()
 for (const name of names) {
