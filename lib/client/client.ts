@@ -1,4 +1,5 @@
 import { abortable, AbortError, throwIfAborted } from '../abort.js'
+import { release } from '../memory/lease.js'
 import { BlobDraft, type Metadata } from '../objects/model.js'
 import { describe } from '../objects/registry.js'
 import { argumentError, checkOptions } from '../options.js'
@@ -109,7 +110,8 @@ export class Client {
     const stream = await streamFromMetadata(this, meta)
     if (stream !== undefined) return stream
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
-    return (await abortable(reader.read(objectId, mode, meta), options.signal)).value
+    const reading = reader.read(objectId, mode, meta)
+    return (await abortable(reading, options.signal, one => void release(one.value))).value
   }
 
   /** The metadata of an object: `id`, `typename`, its fields, its members nested. Integers beyond 2^53 are bigint. */

@@ -1,5 +1,5 @@
 import { type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
-import type { Block } from './allocator.js'
+import { alignment, type Block } from './allocator.js'
 import type { Peer } from './peer.js'
 
 /** One blob: an immutable stretch of the pool once it has been sealed. */
@@ -19,14 +19,23 @@ export class Blob {
   scope: Peer | undefined
   /** Connections that hold a reference in upstream's sense. */
   readonly holders = new Set<Peer>()
+  /** Blobs that were cut out of this one and share its memory, which stays until they are gone. */
+  parts = 0
   /** The last reference has been given back. A blob that nobody has referred to yet counts as used. */
   cold = false
 
   constructor(
     readonly id: ObjectId,
     public size: number,
-    readonly block: Block
+    readonly block: Block,
+    /** The blob this one was cut out of, which owns the memory, and where in it this one begins, in bytes. */
+    readonly whole?: { blob: Blob; at: number }
   ) {
     this.decimal = objectIdToDecimal(id)
+  }
+
+  /** Where the blob begins in the pool, in bytes. */
+  get offset(): number {
+    return this.block.offset * alignment + (this.whole?.at ?? 0)
   }
 }

@@ -1,5 +1,5 @@
 import { Status } from '../errors.js'
-import { invalidId, type ObjectId } from '../protocol/ids.js'
+import { emptyBlobId, invalidId, type ObjectId } from '../protocol/ids.js'
 import { Blob } from './blob.js'
 import type { IdGenerator } from './id-generator.js'
 import { KeptChunks } from './kept-chunks.js'
@@ -96,6 +96,29 @@ export class Blobs {
     }
     this.onCreated(blob.id)
     return blob
+  }
+
+  /**
+   * Cuts sealed parts out of a blob, given as offset and size of each (size 0 is the empty blob). The whole has no id any
+   * more; its memory stays until the last part is gone. Returns the ids of the parts.
+   */
+  split(whole: Blob, spans: readonly number[]): ObjectId[] {
+    const ids: ObjectId[] = []
+    for (let i = 0; i < spans.length; i += 2) {
+      const size = spans[i + 1] as number
+      if (size === 0) {
+        ids.push(emptyBlobId)
+        continue
+      }
+      const part = new Blob(this.#ids.blob(), size, whole.block, { blob: whole, at: spans[i] as number })
+      part.sealed = true
+      whole.parts += 1
+      this.#byId.set(part.id, part)
+      ids.push(part.id)
+      this.onCreated(part.id)
+    }
+    this.delete(whole)
+    return ids
   }
 
   /** Idempotent; any connection may do it. */
@@ -209,7 +232,12 @@ export class Blobs {
   }
 
   #freeUnused(blob: Blob): void {
-    if (!blob.deleted || blob.leases > 0 || blob.kept) return
+    if (!blob.deleted || blob.leases > 0 || blob.kept || blob.parts > 0) return
+    if (blob.whole) {
+      blob.whole.blob.parts -= 1
+      this.#freeUnused(blob.whole.blob)
+      return
+    }
     this.#pool.free(blob.block)
     this.#usage -= blob.size
     this.onFreed()

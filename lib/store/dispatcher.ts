@@ -1,4 +1,5 @@
 import { bufferRoutes } from './requests/buffers.js'
+import { chunkRoutes } from './requests/chunks.js'
 import type { closeConnection, Route, ServerFacts } from './requests/handler.js'
 import { metadataRoutes } from './requests/metadata.js'
 import { nameRoutes } from './requests/names.js'
@@ -13,8 +14,11 @@ import type { Waiting } from './waiting.js'
 const unknownError = 255
 
 const routes = new Map<string, Route>(
-  [...sessionRoutes, ...bufferRoutes, ...metadataRoutes, ...nameRoutes, ...streamRoutes].map(r => [r.type, r])
+  [...sessionRoutes, ...bufferRoutes, ...chunkRoutes, ...metadataRoutes, ...nameRoutes, ...streamRoutes].map(r => [r.type, r])
 )
+
+/** A cheap look at a frame before it is parsed. */
+const oneWayTypes = new RegExp([...routes.values()].filter(r => r.oneWay).map(r => `"${r.type}"`).join('|'))
 
 /** The text of the error reply for whatever was thrown. */
 export function errorReply(error: unknown): string {
@@ -44,7 +48,7 @@ export class Dispatcher {
 
   /** Whether a frame that arrives while another request waits is to be handled at once. */
   isOneWay(text: string, peer: Peer): boolean {
-    if (peer.extension === 0 || !text.includes('"release_leases"')) return false
+    if (peer.extension === 0 || !oneWayTypes.test(text)) return false
     try {
       return routes.get(parseRequest(text)['type'] as string)?.oneWay === true
     } catch {

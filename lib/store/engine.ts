@@ -1,5 +1,6 @@
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { Blobs } from './blobs.js'
+import { CompactChunks } from './compact-chunks.js'
 import type { DeletionOptions } from './deletion.js'
 import { IdGenerator } from './id-generator.js'
 import { MemoryQueue } from './memory-queue.js'
@@ -17,6 +18,7 @@ export class Engine {
   readonly metadata: Metadata
   readonly names: Names
   readonly streams: Streams
+  readonly compact: CompactChunks
   readonly memory = new MemoryQueue()
   /** Requests that wait for objects and blobs, by id. */
   readonly objectWaits = new Waits()
@@ -28,6 +30,8 @@ export class Engine {
     const ids = new IdGenerator()
     this.blobs = new Blobs(pool, ids)
     this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)
+    this.compact = new CompactChunks(this.blobs, this.metadata)
+    this.metadata.makeLazily = id => this.compact.materialise(id)
     this.names = new Names(this.metadata)
     this.streams = new Streams(this.blobs, this.metadata, this.memory, (id, reader) =>
       this.deleteChunk(id, reader)
@@ -62,12 +66,13 @@ export class Engine {
   /** Deletes a chunk of a stream as a pull does: a blob at once, an object with its members and blobs. */
   deleteChunk(id: ObjectId, reader?: Peer): void {
     if (isBlobId(id)) this.deleteBlob(id, reader)
-    else this.delete([id], { force: false, deep: true }, reader)
+    else if (!this.compact.delete(id)) this.delete([id], { force: false, deep: true }, reader)
   }
 
   /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */
   clear(): void {
     const ids: ObjectId[] = []
+    this.compact.materialiseAll()
     for (const record of this.metadata.all()) ids.push(record.id)
     for (const blob of this.blobs.all()) ids.push(blob.id)
     this.delete(ids, { force: true, deep: false })

@@ -20,6 +20,8 @@ export class Metadata implements DeletionGraph {
   readonly #byId = new Map<string, ObjectRecord>()
   readonly #blobOwners = new Map<ObjectId, Set<ObjectRecord>>()
   readonly #blobSize: (id: ObjectId) => number
+  /** Objects that are known but not made yet: makes one of them, if there is one with this id. */
+  makeLazily: (id: ObjectId) => ObjectRecord | undefined = () => undefined
   /** Called for an object that has just come into being. */
   onCreated: (record: ObjectRecord) => void = () => {}
 
@@ -39,12 +41,12 @@ export class Metadata implements DeletionGraph {
   }
 
   find(id: string): ObjectRecord | undefined {
-    return this.#byId.get(id)
+    return this.#byId.get(id) ?? this.makeLazily(id as ObjectId)
   }
 
   /** The object, or an error with `status`. */
   get(id: ObjectId, status: 12 | 27 = Status.MetaTreeSubtreeNotExists): ObjectRecord {
-    const record = this.#byId.get(id)
+    const record = this.find(id)
     if (!record) throw new RequestError(status, `there is no object ${id}`)
     return record
   }
@@ -55,8 +57,21 @@ export class Metadata implements DeletionGraph {
 
   /** Makes objects of metadata as it came in a request: all of them or, where one is wrong, none. */
   create(contents: readonly unknown[]): CreatedObject[] {
-    const descriptions = contents.map(content => describeObject(content, id => this.#byId.get(id)))
+    const descriptions = contents.map(content => describeObject(content, id => this.find(id)))
     return descriptions.map(description => this.#add(description))
+  }
+
+  /** Makes one object under an id that was given out before. */
+  createAs(id: ObjectId, content: unknown): ObjectRecord {
+    return this.#add(
+      describeObject(content, member => this.find(member)),
+      id
+    ).record
+  }
+
+  /** An id for an object that is made later. */
+  reserveId(): ObjectId {
+    return this.#ids.object()
   }
 
   /**
@@ -155,11 +170,11 @@ export class Metadata implements DeletionGraph {
     }
   }
 
-  #add(description: Description): CreatedObject {
+  #add(description: Description, reserved?: ObjectId): CreatedObject {
     const { fields } = description
     const signature = description.signature ?? objectIdToDecimal(this.#ids.object())
     if (description.signature === undefined) fields.set('signature', signature)
-    const id = this.#ids.object()
+    const id = reserved ?? this.#ids.object()
     fields.set('id', JSON.stringify(id))
     fields.set('__timestamp', String(Date.now()))
     return { record: this.#insert(id, fields, description, description.blobs), signature }

@@ -36,7 +36,7 @@ export function instanceStatus(engine: Engine, connections: { ipc: number; rpc: 
     leasedBytes: engine.blobs.leasedBytes,
     keptBytes: engine.blobs.keptBytes,
     blobs: engine.blobs.count,
-    objects: engine.metadata.count,
+    objects: engine.metadata.count + engine.compact.count,
     names: engine.names.count,
     streams: engine.streams.count
   }

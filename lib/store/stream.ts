@@ -2,6 +2,7 @@ import type { ObjectId } from '../protocol/ids.js'
 import type { Blob } from './blob.js'
 import { Fifo } from './fifo.js'
 import type { Peer } from './peer.js'
+import type { Template } from './template.js'
 import type { Waiting } from './waiting.js'
 
 /** A chunk on its way. `bytes` is what it was counted with when it was pushed. */
@@ -10,9 +11,18 @@ export interface Chunk {
   bytes: number
 }
 
-/** The chunk that the reader has, until its next pull. */
-export interface CurrentChunk extends Chunk {
+/** A chunk that a reader has, until it leaves it behind: with its next pull, or by saying so. */
+export interface HeldChunk extends Chunk {
   reader: Peer
+}
+
+/** A pull that waits: `max` chunks and `maxBytes` in them, but at least one, go to `make`. */
+export interface Puller {
+  peer: Peer
+  waiting: Waiting
+  max: number
+  maxBytes: number
+  make: (chunks: readonly Chunk[]) => string
 }
 
 /** The state of one stream. What happens to it is decided by Streams. */
@@ -26,11 +36,13 @@ export class Stream {
   /** A reader has been told that there are no more chunks. */
   endDelivered = false
   readonly ready = new Fifo<Chunk>()
-  current: CurrentChunk | undefined
+  readonly held = new Fifo<HeldChunk>()
+  /** Descriptions that the compact chunks of this stream share, by their number. */
+  readonly templates: Template[] = []
   /** What get_next_stream_chunk made last, published by the next one. */
   writing: Blob | undefined
   /** The pull that waits for a chunk. */
-  puller: { peer: Peer; waiting: Waiting; make: (chunk: ObjectId) => string } | undefined
+  puller: Puller | undefined
   /** The get_next_stream_chunk that waits for memory. */
   allocation: Waiting | undefined
   readonly writers = new Set<Peer>()

@@ -6,7 +6,7 @@ import type { MemoryQueue } from './memory-queue.js'
 import type { Metadata } from './metadata.js'
 import type { Peer } from './peer.js'
 import { RequestError } from './request-error.js'
-import { type Chunk, Stream } from './stream.js'
+import { type Chunk, type Puller, Stream } from './stream.js'
 import { Waiting } from './waiting.js'
 
 /** The bits of open_stream's mode. */
@@ -82,15 +82,26 @@ export class Streams {
 
   /** Queues a chunk, whether it exists or not. Returns the bytes it is counted with. */
   push(peer: Peer, id: ObjectId, chunk: ObjectId): number {
-    const stream = this.#get(id)
-    this.#checkWritable(stream, peer)
-    this.#addWriter(stream, peer)
+    const stream = this.writable(peer, id)
     const bytes = this.#bytesOf(chunk)
     const blob = isBlobId(chunk) ? this.#blobs.find(chunk) : undefined
     if (blob) this.#blobs.unscope(blob)
-    stream.ready.push({ id: chunk, bytes })
-    this.#serveReader(stream)
+    this.queue(stream, [{ id: chunk, bytes }])
     return bytes
+  }
+
+  /** The stream, for a connection that is about to write to it. Throws 44 or 43 where it must not. */
+  writable(peer: Peer, id: ObjectId): Stream {
+    const stream = this.#get(id)
+    this.#checkWritable(stream, peer)
+    this.#addWriter(stream, peer)
+    return stream
+  }
+
+  /** Queues chunks, and hands them to the reader that waits. */
+  queue(stream: Stream, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) stream.ready.push(chunk)
+    this.#serveReader(stream)
   }
 
   /**
@@ -141,18 +152,35 @@ export class Streams {
    */
   pull(peer: Peer, id: ObjectId, make: (chunk: ObjectId) => string): string | Waiting {
     const stream = this.#get(id)
-    if (stream.puller) throw this.#wrongState(stream, 'another reader is waiting')
-    this.#addReader(stream, peer)
-    this.#leaveCurrent(stream)
-    const chunk = stream.ready.shift()
-    if (chunk) {
-      this.#deliver(stream, peer, chunk)
-      return make(chunk.id)
-    }
-    if (stream.ended) throw this.#endOf(stream)
-    const waiting = new Waiting().onEnd(() => (stream.puller = undefined))
-    stream.puller = { peer, waiting, make }
-    return waiting
+    this.#checkReadable(stream)
+    this.#leave(stream, Infinity)
+    return this.#take(stream, {
+      peer,
+      max: 1,
+      maxBytes: 0,
+      make: ([chunk]) => make((chunk as Chunk).id)
+    })
+  }
+
+  /**
+   * The same for several chunks, of which the reader says with `leave` how many it has done with: at most `max`, and at
+   * most `maxBytes` in them, but at least one.
+   */
+  pullMany(
+    peer: Peer,
+    id: ObjectId,
+    limits: { max: number; maxBytes: number },
+    make: (chunks: readonly Chunk[]) => string
+  ): string | Waiting {
+    const stream = this.#get(id)
+    this.#checkReadable(stream)
+    return this.#take(stream, { peer, ...limits, make })
+  }
+
+  /** The reader has done with the oldest `count` chunks that it has. */
+  leave(peer: Peer, id: ObjectId, count: number): void {
+    const stream = this.#byId.get(id)
+    if (stream?.readers.has(peer)) this.#leave(stream, count)
   }
 
   /** Ends a stream, well or not. Throws 44 if it has ended, or if it is to end well while its writer waits. */
@@ -253,6 +281,8 @@ export class Streams {
   }
 
   #endOf(stream: Stream): RequestError {
+    // A reader that is told of the end has done with everything before it.
+    this.#leave(stream, Infinity)
     stream.endDelivered = true
     this.#note(stream)
     this.onProgress()
@@ -261,21 +291,42 @@ export class Streams {
       : new RequestError(Status.StreamFailed, stream.reason)
   }
 
-  #deliver(stream: Stream, reader: Peer, chunk: Chunk): void {
-    stream.current = { ...chunk, reader }
-    this.#note(stream)
+  #checkReadable(stream: Stream): void {
+    if (stream.puller) throw this.#wrongState(stream, 'another reader is waiting')
   }
 
-  /** Hands the waiting pull what there is for it: a chunk, or the end. */
+  #take(stream: Stream, pull: Omit<Puller, 'waiting'>): string | Waiting {
+    this.#addReader(stream, pull.peer)
+    if (stream.ready.length > 0) return pull.make(this.#deliver(stream, pull))
+    if (stream.ended) throw this.#endOf(stream)
+    const waiting = new Waiting().onEnd(() => (stream.puller = undefined))
+    stream.puller = { ...pull, waiting }
+    return waiting
+  }
+
+  /** Moves what a pull may have from the queue to what the reader holds. */
+  #deliver(stream: Stream, { peer, max, maxBytes }: Omit<Puller, 'waiting'>): Chunk[] {
+    const chunks: Chunk[] = []
+    let bytes = 0
+    for (let next = stream.ready.peek(); next; next = stream.ready.peek()) {
+      bytes += next.bytes
+      if (chunks.length > 0 && (chunks.length >= max || bytes > maxBytes)) break
+      stream.ready.shift()
+      chunks.push(next)
+      stream.held.push({ ...next, reader: peer })
+    }
+    this.#note(stream)
+    return chunks
+  }
+
+  /** Hands the waiting pull what there is for it: chunks, or the end. */
   #serveReader(stream: Stream): void {
     this.#note(stream)
     const { puller } = stream
     if (!puller) return
-    const { make } = puller
-    const chunk = stream.ready.shift()
-    if (chunk) {
-      this.#deliver(stream, puller.peer, chunk)
-      puller.waiting.settle(() => make(chunk.id))
+    if (stream.ready.length > 0) {
+      const chunks = this.#deliver(stream, puller)
+      puller.waiting.settle(() => puller.make(chunks))
     } else if (stream.ended) {
       puller.waiting.fail(this.#endOf(stream))
     }
@@ -290,16 +341,19 @@ export class Streams {
     stream.ready.push({ id: blob.id, bytes: blob.size })
   }
 
-  #leaveCurrent(stream: Stream): void {
-    const { current } = stream
-    if (!current) return
-    stream.current = undefined
-    const { reader } = current
-    this.#deleteChunk(current.id, reader.extension === 0 && !reader.closed ? reader : undefined)
-    stream.consumedChunks += 1
-    stream.consumedBytes += current.bytes
+  /** Deletes the oldest `count` chunks that readers hold, and tells the writer that they were consumed. */
+  #leave(stream: Stream, count: number): void {
+    const before = stream.consumedChunks
+    for (let left = count; left > 0; left -= 1) {
+      const chunk = stream.held.shift()
+      if (!chunk) break
+      const { reader } = chunk
+      this.#deleteChunk(chunk.id, reader.extension === 0 && !reader.closed ? reader : undefined)
+      stream.consumedChunks += 1
+      stream.consumedBytes += chunk.bytes
+    }
     const { opener } = stream
-    if (opener && opener.extension > 0 && !opener.closed) {
+    if (stream.consumedChunks > before && opener && opener.extension > 0 && !opener.closed) {
       const { id, consumedChunks: chunks, consumedBytes: bytes } = stream
       opener.notify({ event: 'stream_consumed', id, chunks, bytes })
     }
@@ -333,9 +387,7 @@ export class Streams {
     if (!wasEnded) this.#tellWriters(stream, error, undefined)
     if (stream.writing) this.#blobs.delete(stream.writing)
     stream.writing = undefined
-    const { current } = stream
-    stream.current = undefined
-    if (current) this.#deleteChunk(current.id)
+    for (let chunk = stream.held.shift(); chunk; chunk = stream.held.shift()) this.#deleteChunk(chunk.id)
     for (let chunk = stream.ready.shift(); chunk; chunk = stream.ready.shift()) this.#deleteChunk(chunk.id)
     for (const writer of stream.writers) writer.writing.delete(stream)
     for (const reader of stream.readers) reader.reading.delete(stream)

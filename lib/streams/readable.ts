@@ -19,8 +19,8 @@ export interface ReadStreamOptions extends ReaderOptions {
 
 /** A stream's chunks as a core object-mode Readable. Destroying it before its end gives the stream up. */
 export class ChunkReadable<Out> extends ReaderReadable<Out> {
-  /** Sizes of the chunks in Node's buffer, oldest first. */
-  readonly #buffered: number[] = []
+  /** The chunks in Node's buffer, oldest first, and before them some that have been read meanwhile. */
+  readonly #buffered: Chunk<Out>[] = []
   /** Node asked for a chunk that was not fetched because unread ones hold too much. */
   #owesRead = false
 
@@ -70,12 +70,22 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
     const before = this.readableLength
     this.push(chunk.value)
     // In flowing mode a chunk can go straight to the 'data' listeners.
-    if (this.readableLength > before) this.#buffered.push(chunk.bytes)
+    if (this.readableLength > before) this.#buffered.push(chunk)
+  }
+
+  /** Nobody can get at what was fetched ahead any more: it goes back now and not when it is collected. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    for (const { value } of this.#unread().splice(0)) release(value)
+    super._destroy(error, callback)
+  }
+
+  #unread(): Chunk<Out>[] {
+    this.#buffered.splice(0, this.#buffered.length - this.readableLength)
+    return this.#buffered
   }
 
   #unreadBytes(): number {
-    this.#buffered.splice(0, this.#buffered.length - this.readableLength)
-    return this.#buffered.reduce((sum, bytes) => sum + bytes, 0)
+    return this.#unread().reduce((sum, { bytes }) => sum + bytes, 0)
   }
 }
 

@@ -1,4 +1,4 @@
-import { Readable, type ReadableOptions } from 'node:stream'
+import { addAbortSignal, Readable, type ReadableOptions } from 'node:stream'
 import type { ChunkSource } from './chunk-source.js'
 
 /** What the two kinds of Readable over a ChunkSource share: opening, closing, and when a failure may show. */
@@ -9,11 +9,19 @@ export abstract class ReaderReadable<Out> extends Readable {
   #heldError: Error | undefined
 
   constructor(open: () => Promise<ChunkSource<Out>>, options: ReadableOptions) {
-    super(options)
+    const { signal, ...others } = options
+    super(others)
     this.#open = open
+    // Readable itself would destroy with a signal that has aborted already before there is an object to destroy.
+    if (signal !== undefined) addAbortSignal(signal, this)
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
+    // Node constructs what has been destroyed meanwhile all the same.
+    if (this.destroyed) {
+      callback()
+      return
+    }
     this.#open().then(
       reader => {
         this.#reader = reader

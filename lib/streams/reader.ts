@@ -106,7 +106,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
         const id = await this.#nextId(options)
         if (id === undefined) return undefined
         this.#pull = undefined
-        this.#values = await this.#target.decode(this.#objects, id, this.#mode)
+        this.#values = await this.#decode(id)
         this.#count(this.#values)
       }
     }, options.signal)
@@ -162,6 +162,15 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
   }
 
+  async #decode(id: ObjectId): Promise<Chunk<Out>[]> {
+    try {
+      return await this.#target.decode(this.#objects, id, this.#mode)
+    } catch (error) {
+      // Closing the reader deletes the chunk under its hands.
+      throw this.#closing === undefined ? error : closedError()
+    }
+  }
+
   async #startPull(): Promise<ObjectId> {
     const { id, memory } = await pullChunk(this.#connection, this.#target.id)
     if (memory !== undefined) this.#core.budget.observe(memory)
@@ -201,11 +210,13 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   }
 
   async #close(): Promise<void> {
-    if (this.#ended !== undefined) return
-    this.#pull?.catch(() => {})
-    await discardStream(this.#core, this.#connection, this.#target.id, this.#target.name)
-    this.#release()
-    await this.#calls.idle()
+    if (this.#ended === undefined) {
+      this.#pull?.catch(() => {})
+      const { id, name } = this.#target
+      await discardStream(this.#core, this.#connection, id, name, () => this.#calls.idle())
+      this.#release()
+      await this.#calls.idle()
+    }
     for (const { value } of this.#values.splice(0)) release(value)
   }
 }

@@ -1,4 +1,4 @@
-import { Writable, type WritableOptions } from 'node:stream'
+import { addAbortSignal, Writable, type WritableOptions } from 'node:stream'
 import type { ChunkSink } from './chunk-source.js'
 
 /** What the two kinds of Writable over a ChunkSink share. Any end other than `end()` fails the stream. */
@@ -7,11 +7,19 @@ export abstract class WriterWritable<In> extends Writable {
   #writer: ChunkSink<In> | undefined
 
   constructor(open: () => Promise<ChunkSink<In>>, options: WritableOptions) {
-    super(options)
+    const { signal, ...others } = options
+    super(others)
     this.#open = open
+    // Writable itself would destroy with a signal that has aborted already before there is an object to destroy.
+    if (signal !== undefined) addAbortSignal(signal, this)
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
+    // Node constructs what has been destroyed meanwhile all the same.
+    if (this.destroyed) {
+      callback()
+      return
+    }
     this.#open().then(
       writer => {
         this.#writer = writer

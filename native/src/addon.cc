@@ -120,11 +120,16 @@ Napi::Value MarkLongIntegers(const Napi::CallbackInfo& call) {
     ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "json must be a string");
     return {};
   }
-  // UTF-16 keeps lone surrogates, which a way through UTF-8 would replace.
-  const std::u16string json = call[0].As<Napi::String>().Utf16Value();
-  std::u16string marked;
-  if (!ScanJson(json.data(), json.size(), &marked).changed) return call[0];
-  return Napi::String::New(call.Env(), marked);
+  const std::string json = call[0].As<Napi::String>().Utf8Value();
+  std::string marked;
+  const JsonScan scan = ScanJson(json.data(), json.size(), &marked);
+  if (!scan.changed) return call[0];
+  if (scan.ascii) return Napi::String::New(call.Env(), marked);
+  // UTF-8 would replace lone surrogates.
+  const std::u16string wide = call[0].As<Napi::String>().Utf16Value();
+  std::u16string wide_marked;
+  ScanJson(wide.data(), wide.size(), &wide_marked);
+  return Napi::String::New(call.Env(), wide_marked);
 }
 
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>

@@ -9,11 +9,12 @@ constexpr uint64_t kHighBits = 0x8080808080808080;
 constexpr char kLargestSafe[] = "9007199254740991";
 constexpr size_t kLargestSafeDigits = sizeof kLargestSafe - 1;
 
-/** High bits set for (at least) the bytes of `word` that equal `byte`; none if no byte does. */
+/** The lowest bit set tells the first byte of `word` that equals `byte`; bits above it may be wrong. */
 constexpr uint64_t BytesEqual(uint64_t word, char byte) {
   const uint64_t difference = word ^ (kOnes * static_cast<unsigned char>(byte));
   return (difference - kOnes) & ~difference & kHighBits;
 }
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte must be the lowest");
 
 template <typename Char>
 bool IsDigit(Char c) {
@@ -67,15 +68,19 @@ class Scanner {
     }
   }
 
-  /** Goes on eight bytes at a time while there is neither a quote nor a backslash. */
+  /** Goes on, eight bytes at a time, to the next quote or backslash, or near the end. */
   void SkipPlainWords() {
     if constexpr (sizeof(Char) == 1) {
       uint64_t word;
       while (static_cast<size_t>(end_ - at_) >= sizeof word) {
         std::memcpy(&word, at_, sizeof word);
-        if ((BytesEqual(word, '"') | BytesEqual(word, '\\')) != 0) return;
         // Any high bit, whichever byte it is in, is folded to where the test for ASCII looks.
         if ((word & kHighBits) != 0) seen_ |= 0x80;
+        const uint64_t found = BytesEqual(word, '"') | BytesEqual(word, '\\');
+        if (found != 0) {
+          at_ += __builtin_ctzll(found) / 8;
+          return;
+        }
         at_ += sizeof word;
       }
     }

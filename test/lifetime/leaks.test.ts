@@ -2,15 +2,15 @@ import { expect } from 'chai'
 import { Store } from 'vineyard-streams'
 import { killProcesses, TestProcess } from '../support/processes.js'
 import { holdingsOf, settled } from '../support/settling.js'
-import { onEachServer } from '../support/subjects.js'
+import { onBothServers } from '../support/both-servers.js'
 
-onEachServer('Many streams in one process', '16Mi', bench => {
+onBothServers('Many streams in one process', '16Mi', bench => {
   afterEach(killProcesses)
 
   it('leave no descriptor, mapping, thread or byte behind', async () => {
     const { server } = bench
     const before = server instanceof Store ? await holdingsOf(server) : undefined
-    const child = new TestProcess('many-streams', { socket: server.socket, times: 15 })
+    const child = new TestProcess('many-streams', { socket: server.socket, times: 14 })
     const reports = await child.rest<{ scenario: string; error?: string }>()
     expect(reports.filter(({ error }) => error !== undefined)).to.deep.equal([])
     expect(reports).to.have.length.greaterThan(10)

@@ -1,12 +1,10 @@
 import { expect } from 'chai'
 import { RecordBatchStream } from 'vineyard-streams'
+import { onBothServers } from '../support/both-servers.js'
 import type { ConsumerJob, ProducerJob } from '../support/lifetime-jobs.js'
 import { killProcesses, TestProcess } from '../support/processes.js'
 import { memoryReturns } from '../support/settling.js'
-import { onEachServer, type Bench } from '../support/subjects.js'
-
-/** The protocol without extensions is that of vineyardd: once is enough where it takes time. */
-const takesTime = (bench: Bench): boolean => bench.subject.name.endsWith('without extensions')
+import type { Bench } from '../support/subjects.js'
 
 /** Runs a stream between two processes, and answers what the consumer saw. */
 async function run(bench: Bench, produce: Partial<ProducerJob>, consume: Partial<ConsumerJob>): Promise<unknown> {
@@ -24,8 +22,7 @@ async function run(bench: Bench, produce: Partial<ProducerJob>, consume: Partial
   return consumed.at(-1)
 }
 
-onEachServer('A large stream', '512Mi', bench => {
-  if (takesTime(bench)) return
+onBothServers('A large stream', '512Mi', bench => {
   afterEach(killProcesses)
 
   it('brings chunks of 32 MiB past a consumer that is slower, complete and in order', async () => {
@@ -34,8 +31,7 @@ onEachServer('A large stream', '512Mi', bench => {
   })
 })
 
-onEachServer('Chunks that are kept', '16Mi', bench => {
-  if (takesTime(bench)) return
+onBothServers('Chunks that are kept', '16Mi', bench => {
   afterEach(killProcesses)
 
   it('are all intact at the end', async () => {

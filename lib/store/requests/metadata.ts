@@ -80,6 +80,7 @@ const listData: Handler = (request, { engine }) => {
   const isRegex = readFlag(request, 'regex')
   const limit = readLimit(request, 'limit')
   if (limit === 0) return dataReply(engine, [])
+  engine.compact.materialiseAll()
   const typenames = new Set<string>()
   for (const record of engine.metadata.all()) typenames.add(record.typename)
   const names = [...typenames]

@@ -12,9 +12,9 @@ export const poolDecimal = '18446744073709551615'
 export function payloadText(blob: Blob | undefined, engine: Engine): string {
   if (!blob) return emptyPayload
   return (
-    `{"data_offset":${blob.block.offset * 64},"data_size":${blob.size},"is_gpu":false,"is_owner":true,` +
+    `{"data_offset":${blob.offset},"data_size":${blob.size},"is_gpu":false,"is_owner":true,` +
     `"is_sealed":${blob.sealed},"map_size":${engine.blobs.limit + 8},"object_id":${blob.decimal},` +
-    `"pointer":${base + blob.block.offset * 64},"store_fd":${engine.poolFd}}`
+    `"pointer":${base + blob.offset},"store_fd":${engine.poolFd}}`
   )
 }
 

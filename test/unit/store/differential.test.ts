@@ -92,7 +92,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
     .tuple(fc.uniqueArray(index, { maxLength: 3 }), fc.boolean(), fc.boolean())
     .map(([list, force, deep]): Step => side => {
-      const id = [...new Set(list.map(i => side.id(i)))]
+      // Upstream's forced deletion of the empty blob deletes whatever has an empty member.
+      const id = [...new Set(list.map(i => side.id(i)))].filter(x => x !== 2n ** 63n)
       return ['del_data_request', { id, force, deep }]
     }),
   index.map((i): Step => side => [
@@ -105,10 +106,11 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   index.map((i): Step => side => ['migrate_object_request', { object_id: side.id(i) }]),
   fc
     .tuple(index, fc.dictionary(fc.constantFrom('k', 'l'), fc.string(), { maxKeys: 2 }))
-    .map(([i, labels]): Step => side => [
-      'label_request',
-      { id: side.id(i), keys: Object.keys(labels), values: Object.values(labels) }
-    ]),
+    .map(([i, labels]): Step => side => {
+      // A label of a blob makes vineyardd show that blob as something else wherever it is a member.
+      const id = side.id(i) >> 63n ? 5n : side.id(i)
+      return ['label_request', { id, keys: Object.keys(labels), values: Object.values(labels) }]
+    }),
   fc
     .tuple(index, name)
     .map(([i, n]): Step => side => ['put_name_request', { object_id: side.id(i), name: n }]),
@@ -182,10 +184,11 @@ describe('differential', () => {
           const reply = await side.client.ask(...step(side))
           const id = type.startsWith('create_') ? reply?.id : reply?.target_id
           if (id !== undefined) side.remember(id)
+          if (reply?.code === 255) throw new Error(reply.message)
           replies.push(side.normal(reply))
         }
         history.push(`${type} ${String(replies[0].code ?? 0)}`)
-        expect(replies[1], history.slice(-30).join('\n')).to.deep.equal(replies[0])
+        expect(JSON.stringify(replies[1]), history.slice(-30).join('\n')).to.equal(JSON.stringify(replies[0]))
       }
     } finally {
       for (const name of ['n', 'a/b', 'x~y', 'z']) {
@@ -204,7 +207,7 @@ describe('differential', () => {
       fc.asyncProperty(fc.array(steps, { minLength: 20, maxLength: 80 }), list =>
         compare([() => ['put_name_request', { object_id: 5, name: 'n' }], ...list], () => false)
       ),
-      { numRuns: 60 }
+      { numRuns: 150 }
     )
   })
 

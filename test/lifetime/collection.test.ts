@@ -1,0 +1,17 @@
+import { expect } from 'chai'
+import { onBothServers } from '../support/both-servers.js'
+import { killProcesses, TestProcess } from '../support/processes.js'
+import { memoryReturns } from '../support/settling.js'
+
+onBothServers('Chunks that nobody releases', '16Mi', bench => {
+  afterEach(killProcesses)
+
+  it('are given back when they are collected, and not before', async () => {
+    const client = await bench.client()
+    const { memoryUsage } = await client.status()
+    const child = new TestProcess('collected', { socket: bench.server.socket }, { execArgv: ['--expose-gc'] })
+    const [{ numbers }] = (await child.rest<{ numbers: number[] }>()) as [{ numbers: number[] }]
+    expect(numbers).to.deep.equal([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18])
+    await memoryReturns(client, memoryUsage)
+  })
+})
