@@ -96,6 +96,8 @@ export interface NativeAddon {
   reserve(fd: number, offset: number, length: number): void
   /** Gives the whole pages of a range back to the system; the range reads as zeroes afterwards. */
   punchHole(fd: number, offset: number, length: number): void
+  /** Closes a descriptor that came from this addon. What is never closed ends with the environment (a terminated worker). */
+  closeFd(fd: number): void
   /** Maps `[0, length)` of `fd`. Throws RangeError if the file is shorter: touching the rest would be a SIGBUS. */
   map(fd: number, length: number, writable: boolean): Mapping
   /** Detaches a view made by `Mapping.view`: its length becomes 0, typed arrays over it become empty. False if it was detached already. */

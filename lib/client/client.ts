@@ -100,18 +100,21 @@ export class Client {
     return (await abortable(built, options.signal, one => void this.delete(one.id).catch(() => {}))).id
   }
 
-  /** The value of an object, or a stream object when `id` names a stream. Rejects with ERR_VINEYARD_NOT_FOUND. */
-  async get(id: ObjectId | string, options: GetOptions = {}): Promise<any> {
+  /**
+   * The value of an object, or a stream object when `id` names a stream; `T` is what the caller expects it to be. Rejects
+   * with ERR_VINEYARD_NOT_FOUND.
+   */
+  async get<T = any>(id: ObjectId | string, options: GetOptions = {}): Promise<T> {
     checkOptions(options, ['zeroCopy', 'signal'])
     throwIfAborted(options.signal)
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
     const meta = await abortable(reader.metadata(objectId, { syncRemote: true }), options.signal)
     const stream = await streamFromMetadata(this, meta)
-    if (stream !== undefined) return stream
+    if (stream !== undefined) return stream as T
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     const reading = reader.read(objectId, mode, meta)
-    return (await abortable(reading, options.signal, one => void release(one.value))).value
+    return (await abortable(reading, options.signal, one => void release(one.value))).value as T
   }
 
   /** The metadata of an object: `id`, `typename`, its fields, its members nested. Integers beyond 2^53 are bigint. */

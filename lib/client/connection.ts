@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AbortError, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
@@ -209,7 +208,7 @@ export class Connection {
     for (const message of messages) {
       if (this.closed) {
         // A connection that only lingers for its leases has nobody who waits for a reply.
-        if (typeof message === 'number') closeSync(message)
+        if (typeof message === 'number') native.closeFd(message)
         continue
       }
       try {
@@ -253,7 +252,7 @@ export class Connection {
     const awaiting = this.#awaitingFds
     const storeFd = awaiting?.fds.shift()
     if (awaiting === undefined || storeFd === undefined) {
-      closeSync(fd)
+      native.closeFd(fd)
       throw new Error('a descriptor came that no reply announced')
     }
     this.descriptors.add(storeFd, fd)

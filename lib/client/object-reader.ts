@@ -8,6 +8,7 @@ import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import { copyBlobs, locateBlobs, totalBytes, viewBlobs } from './blob-access.js'
 import type { Connection } from './connection.js'
+import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
 import { ObjectReadContext } from './read-context.js'
 import { deleteData, getData, instanceStatus, shallowCopy } from './requests.js'
@@ -54,12 +55,19 @@ export class ObjectReader {
   }
 
   /** The value of an object, by its typename; `known` is its metadata where the caller has it. */
-  read(id: ObjectId, mode: ReadMode, known?: Metadata): Promise<ReadObject> {
-    return this.readAs(id, mode, read, known)
+  read(object: ObjectId | InlineObject, mode: ReadMode, known?: Metadata): Promise<ReadObject> {
+    return this.readAs(object, mode, read, known)
   }
 
   /** What `decode` makes of an object. */
-  async readAs<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>, known?: Metadata): Promise<ReadObject<T>> {
+  async readAs<T>(
+    object: ObjectId | InlineObject,
+    mode: ReadMode,
+    decode: Decode<T>,
+    known?: Metadata
+  ): Promise<ReadObject<T>> {
+    if (typeof object !== 'string') return this.#readInline(object, mode, decode)
+    const id = object
     if (this.#connection.extended) return this.#readOnStore(known ?? (await this.metadata(id)), mode, decode)
     await this.#refreshReport(mode)
     // A blob cannot be copied shallowly, so nothing can keep it: only its bytes can.
@@ -86,6 +94,29 @@ export class ObjectReader {
       }
     }
     return this.#value(meta, payloads, decode, giveBack)
+  }
+
+  /** Everything is here already, and leased. */
+  #readInline<T>(object: InlineObject, mode: ReadMode, decode: Decode<T>): ReadObject<T> {
+    const { blob } = object
+    const { instanceId } = this.#connection.info
+    const region = this.#connection.descriptors.region(blob)
+    this.#returns.take()
+    const giveBack = (): void => this.#returns.giveBack([blob.id])
+    if (mode === 'copy' || (mode === 'auto' && !this.#budget.admits(blob.size))) {
+      try {
+        const copy = region.read(blob.offset, blob.size, bytes => bytes.slice())
+        const context = new ObjectReadContext(object.parts(copy), undefined, instanceId)
+        return { value: decode(object.metadata(instanceId), context), bytes: blob.size, leased: false }
+      } finally {
+        giveBack()
+      }
+    }
+    return this.#leased(blob.size, giveBack, lease => {
+      const view = region.view(blob.offset, blob.size)
+      const context = new ObjectReadContext(object.parts(new Uint8Array(view)), lease([view]), instanceId)
+      return decode(object.metadata(instanceId), context)
+    })
   }
 
   /** Leases by a shallow copy, which must exist before anything else happens to the object. */
@@ -141,6 +172,18 @@ export class ObjectReader {
       const context = new ObjectReadContext(copyBlobs(this.#connection, payloads), undefined, instanceId)
       return { value: decode(meta, context), bytes, leased: false }
     }
+    return this.#leased(bytes, giveBack, lease => {
+      const { bytes: blobs, views } = viewBlobs(this.#connection, payloads)
+      return decode(meta, new ObjectReadContext(blobs, lease(views), instanceId))
+    })
+  }
+
+  /** A value over leased memory. `giveBack` runs once: when the lease ends, or now if the value cannot be made. */
+  #leased<T>(
+    bytes: number,
+    giveBack: () => void,
+    make: (lease: (views: readonly ArrayBuffer[]) => Lease) => T
+  ): ReadObject<T> {
     const budget = this.#budget
     let returned = false
     const giveBackOnce = (): void => {
@@ -149,18 +192,12 @@ export class ObjectReader {
       budget.remove(bytes)
       giveBack()
     }
+    let lease: Lease | undefined
     budget.add(bytes)
     try {
-      const { bytes: blobs, views } = viewBlobs(this.#connection, payloads)
-      const lease = new Lease(views, giveBackOnce)
-      const context = new ObjectReadContext(blobs, lease, instanceId)
-      try {
-        return { value: decode(meta, context), bytes, leased: true }
-      } catch (error) {
-        lease.end()
-        throw error
-      }
+      return { value: make(views => (lease = new Lease(views, giveBackOnce))), bytes, leased: true }
     } catch (error) {
+      lease?.end()
       giveBackOnce()
       throw error
     }

@@ -234,6 +234,60 @@ export async function pullChunk(connection: Connection, stream: ObjectId): Promi
   return { id: replyId(reply['chunk']), memory }
 }
 
+/** A chunk of a write_chunks_request: template, blob, variables, spans; template -1 for a chunk that is the blob itself. */
+export type WrittenChunk =
+  readonly [-1, ObjectId] | readonly [number, ObjectId, readonly JsonValue[], readonly number[]]
+
+/** Only on connections with the extension. Seals the blobs and pushes the chunks, all or none. Returns their ids. */
+export async function writeChunks(
+  connection: Connection,
+  stream: ObjectId,
+  templates: readonly string[],
+  chunks: readonly WrittenChunk[]
+): Promise<ObjectId[]> {
+  const reply = await connection.request(
+    { type: 'write_chunks_request', id: stream, templates, chunks },
+    'write_chunks_reply'
+  )
+  return arrayOf(reply, 'ids') as ObjectId[]
+}
+
+export interface PulledChunks {
+  /** Ids of objects to ask for, or `[id, template, variables, spans, blob, offset, size]`; template -1 for a blob. */
+  chunks: (ObjectId | [ObjectId, number, JsonValue[], number[], ObjectId, number, number])[]
+  /** The templates from number `templates` of the request on. */
+  templates: string[]
+  storeFd: number
+  memory: { usage: number; limit: number; readers: number }
+}
+
+/**
+ * Only on connections with the extension. Waits for chunks: at most `max`, with at most `maxBytes`, but at least one.
+ * `consumed` more of those that came before are given up. Blobs of the chunks are leased to the connection.
+ */
+export async function pullChunks(
+  connection: Connection,
+  stream: ObjectId,
+  limits: { max: number; maxBytes: number; templates: number; consumed: number }
+): Promise<PulledChunks> {
+  const { max, maxBytes, templates, consumed } = limits
+  const reply = await connection.request(
+    { type: 'pull_chunks_request', id: stream, max, max_bytes: maxBytes, templates, consumed },
+    'pull_chunks_reply',
+    { waits: true }
+  )
+  return {
+    chunks: arrayOf(reply, 'chunks') as PulledChunks['chunks'],
+    templates: arrayOf(reply, 'templates') as string[],
+    storeFd: Number(reply['store_fd']),
+    memory: {
+      usage: Number(reply['memory_usage']),
+      limit: Number(reply['memory_limit']),
+      readers: Number(reply['readers'])
+    }
+  }
+}
+
 export async function stopStream(connection: Connection, id: ObjectId, failed: boolean): Promise<void> {
   await connection.request({ type: 'stop_stream_request', id: wire(id), failed }, 'stop_stream_reply')
 }

@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs'
 import { VineyardError } from '../errors.js'
+import { native } from '../native.js'
 import type { Payload } from '../protocol/payload.js'
 import { Region } from './region.js'
 
@@ -11,7 +11,7 @@ export class Descriptors {
   /** Takes over a received descriptor. */
   add(storeFd: number, fd: number): void {
     if (this.#closed) {
-      closeSync(fd)
+      native.closeFd(fd)
       return
     }
     const region = Region.acquire(fd)

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { VineyardError } from '../errors.js'
 import { native, type Mapping } from '../native.js'
 
@@ -44,7 +44,7 @@ export class Region {
       region = new Region(key, fd, Number(stat.size))
       regions.set(key, region)
     } else {
-      closeSync(fd)
+      native.closeFd(fd)
     }
     region.#users += 1
     return region
@@ -60,7 +60,7 @@ export class Region {
     }
     this.#readable?.close()
     this.#writable?.close()
-    closeSync(this.#fd)
+    native.closeFd(this.#fd)
   }
 
   /** A read-only external view, for a lease. Never write to it: that is a SIGSEGV. */

@@ -4,11 +4,13 @@ import type { Blobs } from './blobs.js'
 import type { Metadata } from './metadata.js'
 import type { ObjectRecord } from './object-record.js'
 import type { Request } from './request.js'
-import type { Template } from './template.js'
+import type { Template } from '../protocol/template.js'
 
 /** A chunk that is an object in principle: all its blobs lie in one, and its metadata exist only as a template. */
 export interface CompactChunk {
   readonly id: ObjectId
+  /** Number of the template in its stream. */
+  readonly number: number
   readonly template: Template
   readonly vars: readonly unknown[]
   /** Offset and size in `blob` of each of the template's blobs. */
@@ -40,10 +42,10 @@ export class CompactChunks {
   }
 
   /** A new chunk. Its blob is its own from now on. */
-  add(template: Template, vars: readonly unknown[], spans: readonly number[], blob: Blob): CompactChunk {
-    const chunk = { id: this.#metadata.reserveId(), template, vars, spans, blob }
-    this.#byId.set(chunk.id, chunk)
-    return chunk
+  add(chunk: Omit<CompactChunk, 'id'>): ObjectId {
+    const id = this.#metadata.reserveId()
+    this.#byId.set(id, { id, ...chunk })
+    return id
   }
 
   /** Deletes a chunk that has not become an object. False if there is none with this id. */

@@ -14,11 +14,18 @@ import type { Waiting } from './waiting.js'
 const unknownError = 255
 
 const routes = new Map<string, Route>(
-  [...sessionRoutes, ...bufferRoutes, ...chunkRoutes, ...metadataRoutes, ...nameRoutes, ...streamRoutes].map(r => [r.type, r])
+  [...sessionRoutes, ...bufferRoutes, ...chunkRoutes, ...metadataRoutes, ...nameRoutes, ...streamRoutes].map(
+    r => [r.type, r]
+  )
 )
 
 /** A cheap look at a frame before it is parsed. */
-const oneWayTypes = new RegExp([...routes.values()].filter(r => r.oneWay).map(r => `"${r.type}"`).join('|'))
+const oneWayTypes = new RegExp(
+  [...routes.values()]
+    .filter(r => r.oneWay)
+    .map(r => `"${r.type}"`)
+    .join('|')
+)
 
 /** The text of the error reply for whatever was thrown. */
 export function errorReply(error: unknown): string {

@@ -10,8 +10,13 @@ const longMark = '\u0000n'
 const floatMark = '\u0000f'
 const longForm = /^-?[0-9]{16,}$/
 const floatForm = /^-?[0-9.eE+-]+$/
-/** A number with a fraction of zeros or an exponent: JSON.parse makes it an integer, upstream keeps it a float. */
-const wholeFloat = /[0-9](?:\.0+|\.?[0-9]*[eE][-+]?[0-9]+)[\s,}\]]/
+/**
+ * What a number with a fraction of zeros or an exponent looks like: JSON.parse makes it an integer, upstream keeps it a
+ * float. Looks at each character a bounded number of times, however many digits a hostile number has.
+ */
+const wholeFloat = /[0-9][eE][-+0-9]|\.0+[\s,}\]]/
+/** No 64-bit integer has more digits; turning millions of them into a bigint would take minutes. */
+const maxDigits = 20
 
 /** The fields of a request. Integers beyond 2^53 and floats with whole values are marker strings. */
 export type Request = Readonly<Record<string, unknown>>
@@ -110,7 +115,7 @@ export function toU64(value: unknown): bigint | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? wrap(BigInt(Math.trunc(value))) : undefined
   if (typeof value !== 'string') return undefined
   const digits = longDigits(value)
-  if (digits !== undefined) return wrap(BigInt(digits))
+  if (digits !== undefined) return digits.length > maxDigits ? undefined : wrap(BigInt(digits))
   const float = Number(floatText(value) ?? NaN)
   return Number.isFinite(float) ? wrap(BigInt(Math.trunc(float))) : undefined
 }

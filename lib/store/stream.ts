@@ -2,7 +2,7 @@ import type { ObjectId } from '../protocol/ids.js'
 import type { Blob } from './blob.js'
 import { Fifo } from './fifo.js'
 import type { Peer } from './peer.js'
-import type { Template } from './template.js'
+import type { Template } from '../protocol/template.js'
 import type { Waiting } from './waiting.js'
 
 /** A chunk on its way. `bytes` is what it was counted with when it was pushed. */

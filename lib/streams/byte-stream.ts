@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import type { Client } from '../client/client.js'
 import type { ObjectReader, ReadMode } from '../client/object-reader.js'
 import { VineyardError } from '../errors.js'
@@ -8,6 +7,7 @@ import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
@@ -16,6 +16,7 @@ import {
   type CreateStreamOptions,
   type OpenStreamOptions
 } from './stream.js'
+import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 
 const typename = 'vineyard::ByteStream'
@@ -59,7 +60,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   override readonly writerOptionNames = ['chunkSize', 'objectMode']
 
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
-  override createReadStream(options: ByteReadStreamOptions = {}): Readable {
+  override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
     checkReadStreamOptions(options, ['objectMode'])
     if (options.objectMode === true)
       return new ChunkReadable(() => this.connectReader(this.client, options), options)
@@ -67,7 +68,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   }
 
   /** A byte-mode Writable, or with `objectMode` one that makes each Buffer a chunk. */
-  override createWriteStream(options: ByteWriteStreamOptions = {}): Writable {
+  override createWriteStream(options: ByteWriteStreamOptions = {}): TypedWritable<Bytes> {
     checkWriteStreamOptions(options, this.writerOptionNames)
     const chunkSize = checkChunkSize(options.chunkSize)
     if (options.objectMode === true)
@@ -86,11 +87,16 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   }
 }
 
-async function readBytes(objects: ObjectReader, id: ObjectId, mode: ReadMode): Promise<Chunk<Buffer>[]> {
+async function readBytes(
+  objects: ObjectReader,
+  chunk: PulledChunk,
+  mode: ReadMode
+): Promise<Chunk<Buffer>[]> {
+  const id = chunkId(chunk)
   if (!isBlobId(id)) {
     throw new VineyardError('ERR_VINEYARD_TYPE', `a byte stream has object ${id} where a blob should be`)
   }
-  const { value, bytes, leased } = await objects.read(id, mode)
+  const { value, bytes, leased } = await objects.read(chunk, mode)
   return [{ value: value as Buffer, bytes, leased }]
 }
 

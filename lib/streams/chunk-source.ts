@@ -1,5 +1,3 @@
-import type { ObjectId } from '../protocol/ids.js'
-
 /** One value of a stream. A pushed object may hold several (a Table's batches). */
 export interface Chunk<Out> {
   value: Out
@@ -18,7 +16,8 @@ export interface ChunkSource<Out> {
 
 /** What a Writable writes to: one writer, or several that share the values. */
 export interface ChunkSink<In> {
-  append(value: In): Promise<ObjectId>
+  /** Resolves when the value is on its way: held while the window is full or there is no memory. */
+  write(value: In): Promise<void>
   finish(): Promise<void>
   close(): Promise<void>
   /** Told once when it fails from outside, even while nothing is being appended. */

@@ -10,6 +10,7 @@ import { bytesOfBlob } from '../objects/opaque.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, isTable, SchemaCheck } from './batch-schema.js'
 import { ipcDraft } from './ipc-draft.js'
+import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
@@ -78,13 +79,14 @@ function batchesOf(value: RecordBatch | Table): readonly RecordBatch[] {
 /** A chunk of another producer may hold several batches, which then share its memory by count, or none. */
 async function readBatches<T extends TypeMap>(
   objects: ObjectReader,
-  id: ObjectId,
+  chunk: PulledChunk,
   mode: ReadMode
 ): Promise<Chunk<RecordBatch<T>>[]> {
+  const id = chunkId(chunk)
   if (!isBlobId(id)) {
     throw new VineyardError('ERR_VINEYARD_TYPE', `a dataframe stream has object ${id} where a blob should be`)
   }
-  const { value: batches, bytes, leased } = await objects.readAs(id, mode, decodeBatches)
+  const { value: batches, bytes, leased } = await objects.readAs(chunk, mode, decodeBatches)
   return batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
 }
 

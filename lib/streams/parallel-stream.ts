@@ -10,27 +10,29 @@ import {
   type OpenStreamOptions,
   type VineyardStream
 } from './stream.js'
-import { StreamGroup, type GroupMember } from './stream-group.js'
+import { StreamGroup } from './stream-group.js'
 import { membersOfParallel } from './stream-types.js'
 
 const typename = 'vineyard::ParallelStream'
 
+type AnyStream = VineyardStream<any, any, any>
+
 /** A stream type that a ParallelStream can be made of. */
-export interface MemberType {
-  create(client: Client, options?: CreateStreamOptions): Promise<VineyardStream<any, any, any>>
+export interface MemberType<Member extends AnyStream = AnyStream> {
+  create(client: Client, options?: CreateStreamOptions): Promise<Member>
 }
 
 /** A fixed number of streams that are one global object: written and read as one, or one process for each partition. */
-export class ParallelStream extends StreamGroup {
+export class ParallelStream<Member extends AnyStream = AnyStream> extends StreamGroup<Member> {
   static readonly typename = typename
 
   /** Creates `count` streams of a type and the object that holds them. */
-  static async create(
+  static async create<Member extends AnyStream>(
     client: Client,
     count: number,
-    type: MemberType,
+    type: MemberType<Member>,
     options: CreateStreamOptions = {}
-  ): Promise<ParallelStream> {
+  ): Promise<ParallelStream<Member>> {
     if (!Number.isSafeInteger(count) || count < 1) {
       throw argumentError(
         'ERR_OUT_OF_RANGE',
@@ -38,7 +40,7 @@ export class ParallelStream extends StreamGroup {
       )
     }
     const { name, ...memberOptions } = options
-    const streams: GroupMember[] = []
+    const streams: Member[] = []
     let id: ObjectId | undefined
     const { connection, reader } = client.core
     try {
@@ -62,12 +64,12 @@ export class ParallelStream extends StreamGroup {
   }
 
   /** Opens a parallel stream that exists, by id or name. */
-  static async open(
+  static async open<Member extends AnyStream = AnyStream>(
     client: Client,
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
-  ): Promise<ParallelStream> {
+  ): Promise<ParallelStream<Member>> {
     const meta = await openStreamObject(client, typename, idOrName, options)
-    return new ParallelStream(client, meta, await membersOfParallel(client, meta))
+    return new ParallelStream(client, meta, (await membersOfParallel(client, meta)) as Member[])
   }
 }

@@ -1,10 +1,9 @@
-import type { ObjectId } from '../protocol/ids.js'
 import type { ChunkSink } from './chunk-source.js'
 
 /** The parts of a value and the member that each goes to. */
 export type Partition<In> = (value: In) => readonly { member: number; part: In }[]
 
-/** Several sinks that share what is appended. All finish or all fail. */
+/** Several sinks that share what is written. All finish or all fail. */
 export class PartitionedSink<In> implements ChunkSink<In> {
   readonly #sinks: readonly ChunkSink<In>[]
   readonly #partition: Partition<In>
@@ -14,12 +13,11 @@ export class PartitionedSink<In> implements ChunkSink<In> {
     this.#partition = partition
   }
 
-  /** The id of the last part. Parts for different members go out at the same time. */
-  async append(value: In): Promise<ObjectId> {
-    const ids = await Promise.all(
-      this.#partition(value).map(({ member, part }) => (this.#sinks[member] as ChunkSink<In>).append(part))
+  /** Parts for different members go out at the same time. */
+  async write(value: In): Promise<void> {
+    await Promise.all(
+      this.#partition(value).map(({ member, part }) => (this.#sinks[member] as ChunkSink<In>).write(part))
     )
-    return ids.at(-1) as ObjectId
   }
 
   async finish(): Promise<void> {

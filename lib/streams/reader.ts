@@ -4,16 +4,21 @@ import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { LeaseReturns } from '../client/lease-returns.js'
 import { ObjectReader, type ReadMode } from '../client/object-reader.js'
-import { openStream, pullChunk, readMode } from '../client/requests.js'
+import { openStream, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
+import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
 import { Serial } from './serial.js'
 import { discardStream } from './teardown.js'
 
 /** How a stream type turns a pulled id into values. Runs before the next pull, which deletes the object. */
-export type ChunkDecoder<Out> = (objects: ObjectReader, id: ObjectId, mode: ReadMode) => Promise<Chunk<Out>[]>
+export type ChunkDecoder<Out> = (
+  objects: ObjectReader,
+  chunk: PulledChunk,
+  mode: ReadMode
+) => Promise<Chunk<Out>[]>
 
 export interface ReaderOptions {
   /** Copy every chunk into memory of this process, which may be changed. */
@@ -42,6 +47,7 @@ export interface ReaderTarget<Out> {
 export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, ChunkSource<Out> {
   readonly #core: ClientCore
   readonly #connection: Connection
+  readonly #feed: ChunkFeed
   readonly #objects: ObjectReader
   readonly #target: ReaderTarget<Out>
   readonly #mode: ReadMode
@@ -50,7 +56,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   /** Values of the last pulled object that have not been asked for. */
   #values: Chunk<Out>[] = []
   /** The pull that is under way, kept when the call that started it was aborted. */
-  #pull: Promise<ObjectId> | undefined
+  #pull: Promise<PulledChunk> | undefined
   #ended: 'drained' | VineyardError | undefined
   #closing: Promise<void> | undefined
 
@@ -65,6 +71,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     // The store counts leases by connection and takes them back while a pull waits; a vineyardd does neither.
     const returns = connection.extended ? new LeaseReturns(connection) : core.returns
     this.#objects = new ObjectReader(connection, returns, core.budget)
+    const Feed = connection.extended ? BatchedFeed : SingleFeed
+    this.#feed = new Feed(connection, target.id, core.budget)
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
     this.#idleTimeout = options.idleTimeout
@@ -103,10 +111,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       for (;;) {
         const chunk = this.#values.shift()
         if (chunk !== undefined) return chunk
-        const id = await this.#nextId(options)
-        if (id === undefined) return undefined
+        const pulled = await this.#nextPulled(options)
+        if (pulled === undefined) return undefined
         this.#pull = undefined
-        this.#values = await this.#decode(id)
+        this.#values = await this.#decode(pulled)
         this.#count(this.#values)
       }
     }, options.signal)
@@ -118,9 +126,11 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    */
   nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
     return this.#calls.run(async () => {
-      const id = await this.#nextId(options)
+      const pulled = await this.#nextPulled(options)
       this.#pull = undefined
-      return id
+      if (pulled === undefined) return undefined
+      this.#giveBack(pulled)
+      return chunkId(pulled)
     }, options.signal)
   }
 
@@ -143,12 +153,12 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     await this.close()
   }
 
-  async #nextId(options: NextOptions): Promise<ObjectId | undefined> {
+  async #nextPulled(options: NextOptions): Promise<PulledChunk | undefined> {
     throwIfAborted(options.signal)
     if (this.#ended === 'drained') return undefined
     if (this.#ended !== undefined) throw this.#ended
     if (this.#closing !== undefined) throw closedError()
-    this.#pull ??= this.#startPull()
+    this.#pull ??= this.#feed.next()
     try {
       return await this.#withinIdleTimeout(abortable(this.#pull, options.signal))
     } catch (error) {
@@ -162,19 +172,19 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
   }
 
-  async #decode(id: ObjectId): Promise<Chunk<Out>[]> {
+  async #decode(pulled: PulledChunk): Promise<Chunk<Out>[]> {
     try {
-      return await this.#target.decode(this.#objects, id, this.#mode)
+      return await this.#target.decode(this.#objects, pulled, this.#mode)
     } catch (error) {
       // Closing the reader deletes the chunk under its hands.
       throw this.#closing === undefined ? error : closedError()
     }
   }
 
-  async #startPull(): Promise<ObjectId> {
-    const { id, memory } = await pullChunk(this.#connection, this.#target.id)
-    if (memory !== undefined) this.#core.budget.observe(memory)
-    return id
+  /** The lease that came with a chunk which nobody will look at. */
+  #giveBack(pulled: PulledChunk): void {
+    if (typeof pulled === 'string' || this.#connection.closed) return
+    this.#connection.notify({ type: 'release_leases', ids: [pulled.blob.id] })
   }
 
   async #withinIdleTimeout<T>(wait: Promise<T>): Promise<T> {
@@ -204,6 +214,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
 
   /** Lets go of what a reader holds besides its stream. Chunks that are still looked at keep the socket open. */
   #release(): void {
+    this.#feed.close()
     this.#connection.close()
     this.#core.budget.removeReader()
     this.#core.removeDependent(this)
@@ -214,6 +225,11 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       this.#pull?.catch(() => {})
       const { id, name } = this.#target
       await discardStream(this.#core, this.#connection, id, name, () => this.#calls.idle())
+      // The chunk of an aborted call that nobody came back for.
+      await this.#pull?.then(
+        pulled => this.#giveBack(pulled),
+        () => {}
+      )
       this.#release()
       await this.#calls.idle()
     }

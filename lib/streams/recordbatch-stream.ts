@@ -5,6 +5,7 @@ import type { Draft } from '../objects/model.js'
 import { describe } from '../objects/registry.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
+import type { PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
@@ -71,10 +72,10 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
 /** Any object can be pushed. A Table comes as its batches, which share its memory by count. */
 async function readChunk<T extends TypeMap>(
   objects: ObjectReader,
-  id: ObjectId,
+  chunk: PulledChunk,
   mode: ReadMode
 ): Promise<Chunk<RecordBatch<T>>[]> {
-  const { value, bytes, leased } = await objects.read(id, mode)
+  const { value, bytes, leased } = await objects.read(chunk, mode)
   if (!(value instanceof Table)) return [{ value: value as RecordBatch<T>, bytes, leased }]
   const { batches } = value as Table<T>
   return batches.map(batch => ({ value: batch, bytes: bytes / batches.length, leased }))

@@ -17,15 +17,15 @@ export interface CreateCollectionOptions {
 }
 
 /** Any streams, or collections of streams, that somebody put together: upstream's readers make one for a folder. */
-export class StreamCollection extends StreamGroup {
+export class StreamCollection<Member extends GroupMember = GroupMember> extends StreamGroup<Member> {
   static readonly typename = typename
 
   /** Makes a collection of streams that exist. They stay streams of their own. */
-  static async create(
+  static async create<Member extends GroupMember>(
     client: Client,
-    streams: readonly GroupMember[],
+    streams: readonly Member[],
     options: CreateCollectionOptions = {}
-  ): Promise<StreamCollection> {
+  ): Promise<StreamCollection<Member>> {
     checkOptions(options, ['metadata', 'name'])
     if (
       !Array.isArray(streams) ||
@@ -55,12 +55,12 @@ export class StreamCollection extends StreamGroup {
   }
 
   /** Opens a collection that exists, by id or name. */
-  static async open(
+  static async open<Member extends GroupMember = GroupMember>(
     client: Client,
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
-  ): Promise<StreamCollection> {
+  ): Promise<StreamCollection<Member>> {
     const meta = await openStreamObject(client, typename, idOrName, options)
-    return new StreamCollection(client, meta, await membersOfCollection(client, meta))
+    return new StreamCollection(client, meta, (await membersOfCollection(client, meta)) as Member[])
   }
 }

@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import type { Client } from '../client/client.js'
 import { deleteData, dropName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
@@ -12,10 +11,15 @@ import { partitionOf, type PartitionOption } from './partition.js'
 import { PartitionedSink } from './partitioned-sink.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
 import { nameOf, type VineyardStream } from './stream.js'
+import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 
 /** A stream, or a group of streams, as a member of a group. */
-export type GroupMember = VineyardStream<any, any, any> | StreamGroup
+export type GroupMember = VineyardStream<any, any, any> | StreamGroup<any>
+
+/** What is read from a member of a group, and what is written to it; unknown of groups in groups. */
+export type ReadFrom<Member> = Member extends VineyardStream<any, infer Out, any> ? Out : any
+export type WrittenTo<Member> = Member extends VineyardStream<infer In, any, any> ? In : any
 
 export interface GroupWriteStreamOptions extends WriteStreamOptions {
   /** Which member a written value goes to. */
@@ -28,14 +32,14 @@ export interface GroupWriteStreamOptions extends WriteStreamOptions {
  * Streams that belong together. What ParallelStream and StreamCollection share: read as one, in no order across
  * members, or written as one; or each member by itself, one process for each.
  */
-export abstract class StreamGroup {
+export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
   readonly id: ObjectId
   readonly meta: Metadata
-  readonly streams: readonly GroupMember[]
+  readonly streams: readonly Member[]
   protected readonly client: Client
 
   /** @internal Use create(), open() or client.get(). */
-  constructor(client: Client, meta: Metadata, streams: readonly GroupMember[]) {
+  constructor(client: Client, meta: Metadata, streams: readonly Member[]) {
     this.client = client
     this.meta = meta
     this.id = meta.id
@@ -46,7 +50,7 @@ export abstract class StreamGroup {
    * The chunks of all members as one object-mode Readable: whoever has one gives it, in turns, each held back by itself;
    * the order holds within a member. Fails if one fails. Byte streams cannot be merged: ERR_VINEYARD_UNSUPPORTED.
    */
-  createReadStream(options: ReadStreamOptions = {}): Readable {
+  createReadStream(options: ReadStreamOptions = {}): TypedReadable<ReadFrom<Member>> {
     checkReadStreamOptions(options)
     const leaves = this.#leaves()
     if (leaves.some(stream => stream instanceof ByteStream)) {
@@ -55,13 +59,13 @@ export abstract class StreamGroup {
         'bytes of several streams have no order that could be merged: read each of .streams by itself'
       )
     }
-    const open = async (): Promise<ChunkSource<unknown>> =>
+    const open = async (): Promise<ChunkSource<ReadFrom<Member>>> =>
       new MergedSource(await openAll(leaves, leaf => leaf.openReader(this.client, options)))
     return new ChunkReadable(open, options)
   }
 
   /** An object-mode Writable whose values go to the members by `partition`. All members finish, or all fail. */
-  createWriteStream(options: GroupWriteStreamOptions = {}): Writable {
+  createWriteStream(options: GroupWriteStreamOptions = {}): TypedWritable<WrittenTo<Member>> {
     const { partition, ...writerOptions } = options
     const leaves = this.#leaves()
     if (leaves.length === 0)
@@ -87,7 +91,8 @@ export abstract class StreamGroup {
 
   /** The members, and those of nested groups. */
   #leaves(): VineyardStream<any, any, any>[] {
-    return this.streams.flatMap(stream => (stream instanceof StreamGroup ? stream.#leaves() : [stream]))
+    const streams: readonly GroupMember[] = this.streams
+    return streams.flatMap(stream => (stream instanceof StreamGroup ? stream.#leaves() : [stream]))
   }
 }
 

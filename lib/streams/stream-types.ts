@@ -8,6 +8,7 @@ import { ByteStream } from './byte-stream.js'
 import { DataframeStream } from './dataframe-stream.js'
 import { ParallelStream } from './parallel-stream.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
+import type { VineyardStream } from './stream.js'
 import { StreamCollection } from './stream-collection.js'
 import type { GroupMember } from './stream-group.js'
 
@@ -29,7 +30,8 @@ export async function streamFromMetadata(
   const type = streamTypes.find(candidate => meta.typename.startsWith(candidate.typename))
   if (type !== undefined) return new type(client, meta)
   if (meta.typename.startsWith(ParallelStream.typename)) {
-    return new ParallelStream(client, meta, await membersOfParallel(client, meta, depth))
+    const members = await membersOfParallel(client, meta, depth)
+    return new ParallelStream(client, meta, members as VineyardStream<any, any, any>[])
   }
   if (meta.typename.startsWith(StreamCollection.typename)) {
     return new StreamCollection(client, meta, await membersOfCollection(client, meta, depth))

@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import { throwIfAborted } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { Connection } from '../client/connection.js'
@@ -12,6 +11,7 @@ import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
 import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js'
 import { discardStream } from './teardown.js'
+import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 import { StreamWriter } from './writer.js'
 
@@ -57,13 +57,13 @@ export abstract class VineyardStream<
   abstract readonly writerOptionNames: readonly string[]
 
   /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
-  createReadStream(options: ReadStreamOptions = {}): Readable {
+  createReadStream(options: ReadStreamOptions = {}): TypedReadable<Out> {
     checkReadStreamOptions(options)
     return new ChunkReadable(() => this.connectReader(this.client, options), options)
   }
 
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
-  createWriteStream(options: WriteOptions = {} as WriteOptions): Writable {
+  createWriteStream(options: WriteOptions = {} as WriteOptions): TypedWritable<In> {
     checkWriteStreamOptions(options, this.writerOptionNames)
     return new ChunkWritable(() => this.connectWriter(this.client, options), options)
   }

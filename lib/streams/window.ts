@@ -15,7 +15,8 @@ export interface WindowLimits {
 export interface Window {
   /** Resolves when a chunk of `bytes` may be pushed, with whether it had to wait; rejects when `signal` aborts. */
   waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean>
-  pushed(id: ObjectId, bytes: number): void
+  /** `id` is undefined where the server has not accepted the chunk yet. */
+  pushed(id: ObjectId | undefined, bytes: number): void
   close(): void
 }
 
@@ -79,7 +80,7 @@ export class NotifiedWindow implements Window {
     })
   }
 
-  pushed(_id: ObjectId, bytes: number): void {
+  pushed(_id: ObjectId | undefined, bytes: number): void {
     this.#pushedChunks += 1
     this.#pushedBytes += bytes
   }
@@ -119,7 +120,8 @@ export class PolledWindow implements Window {
     }
   }
 
-  pushed(id: ObjectId, bytes: number): void {
+  pushed(id: ObjectId | undefined, bytes: number): void {
+    if (id === undefined) return
     this.#outstanding.push({ id, bytes })
     this.#bytes += bytes
   }

@@ -47,9 +47,9 @@ export abstract class WriterWritable<In> extends Writable {
     )
   }
 
-  /** Appends and calls back when the stream has it: held while the window is full or there is no memory. */
+  /** Calls back when the value is on its way: held while the window is full or there is no memory. */
   protected append(value: In, callback: (error?: Error | null) => void): void {
-    settle(this.#opened.append(value), callback)
+    settle(this.#opened.write(value), callback)
   }
 
   /** Node calls _write and _final only after _construct has called back. */

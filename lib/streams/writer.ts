@@ -3,33 +3,27 @@ import { allocateBlobs } from '../client/blob-allocation.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { buildObject, draftBytes } from '../client/object-builder.js'
-import {
-  deleteData,
-  dropBuffer,
-  instanceStatus,
-  openStream,
-  pushChunk,
-  sealBuffer,
-  stopStream,
-  writeMode
-} from '../client/requests.js'
+import { draftBytes } from '../client/object-builder.js'
+import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { Draft } from '../objects/model.js'
 import { argumentError } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import { BatchedSender } from './batched-sender.js'
+import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { ChunkSink } from './chunk-source.js'
 import { Serial } from './serial.js'
+import { StepwiseSender } from './stepwise-sender.js'
 import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
 
 /** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
-const defaultWindowChunks = 32
+const defaultWindowChunks = 64
 const defaultWindowShare = 1 / 4
 
 export interface WriterOptions {
-  /** Chunks and bytes that may be pushed and not consumed: 32 chunks and a quarter of the server's memory by default. */
+  /** Chunks and bytes that may be pushed and not consumed: 64 chunks and a quarter of the server's memory by default. */
   window?: Partial<WindowLimits> | undefined
 }
 
@@ -52,6 +46,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #stream: ObjectId
   readonly #describe: (value: In) => readonly Draft[]
   readonly #window: Window
+  readonly #sender: ChunkSender
   readonly #memoryLimit: number
   readonly #appends = new Serial()
   /** Ends every wait of this writer; its reason is what they reject with. */
@@ -76,6 +71,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#describe = target.describe
     this.#counters = target.counters
     this.#window = window
+    const Sender = connection.extended ? BatchedSender : StepwiseSender
+    this.#sender = new Sender(connection, target.id)
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
       connection.onEvent(event => {
@@ -110,17 +107,31 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   /**
-   * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk.
-   * Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
+   * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk once
+   * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
    * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. An abort leaves
    * the stream without this chunk and usable.
    */
-  append(value: In | ObjectId | Uint8Array, options: { signal?: AbortSignal } = {}): Promise<ObjectId> {
-    const { signal } = options
+  async append(value: In | ObjectId | Uint8Array, options: { signal?: AbortSignal } = {}): Promise<ObjectId> {
+    const { accepted } = await this.#inTurn(value, options.signal)
+    try {
+      return await accepted
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+  }
+
+  /** @internal Like `append`, but resolves as soon as the chunk is on its way; `finish` fails if it did not arrive. */
+  async write(value: In): Promise<void> {
+    const { accepted } = await this.#inTurn(value, undefined)
+    accepted.catch((error: unknown) => this.#lost(this.#asStreamFailure(error) as VineyardError))
+  }
+
+  #inTurn(value: In | ObjectId | Uint8Array, signal: AbortSignal | undefined): Promise<Sent> {
     return this.#appends.run(async () => {
-      if (signal === undefined) return this.#append(value, this.#stopped.signal)
+      if (signal === undefined) return this.#send(value, this.#stopped.signal)
       try {
-        return await this.#append(value, AbortSignal.any([signal, this.#stopped.signal]))
+        return await this.#send(value, AbortSignal.any([signal, this.#stopped.signal]))
       } catch (error) {
         if (signal.aborted && !this.#stopped.signal.aborted) throw new AbortError(signal.reason)
         throw error
@@ -161,6 +172,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       this.#checkOpen()
       this.#state = 'finishing'
       try {
+        await this.#sender.drain()
         await stopStream(this.#connection, this.#stream, false)
         this.#state = 'finished'
       } catch (error) {
@@ -194,66 +206,45 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     else this.#onFailed = listener
   }
 
-  async #append(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<ObjectId> {
+  async #send(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<Sent> {
     this.#checkOpen()
     throwIfAborted(signal)
-    if (isObjectId(value)) {
-      await this.#waitForRoom(0, signal)
-      return this.#push(value, 0, signal)
-    }
+    if (isObjectId(value)) return this.#sendWith(0, signal, () => this.#sender.sendObject(value))
     const allocated = value instanceof Uint8Array ? this.#allocated.get(value.buffer) : undefined
-    if (allocated !== undefined) return this.#pushAllocated((value as Uint8Array).buffer, allocated, signal)
+    if (allocated !== undefined) return this.#sendAllocated((value as Uint8Array).buffer, allocated, signal)
     const drafts = this.#describe(value as In)
     const sizes = drafts.map(draftBytes)
-    // All are looked at before the first is pushed: a value is appended whole or not at all.
+    // All are looked at before the first is sent: a value is appended whole or not at all.
     for (const size of sizes) this.#refuseWhatCannotFit(size)
-    let last: ObjectId | undefined
-    for (const [index, draft] of drafts.entries())
-      last = await this.#pushDraft(draft, sizes[index] as number, signal)
-    return last as ObjectId
+    let last: Sent | undefined
+    for (const [index, draft] of drafts.entries()) {
+      const bytes = sizes[index] as number
+      last = await this.#sendWith(bytes, signal, () => this.#sender.send(draft, bytes, signal))
+    }
+    return last as Sent
   }
 
-  async #pushDraft(draft: Draft, bytes: number, signal: AbortSignal): Promise<ObjectId> {
+  #sendAllocated(buffer: ArrayBufferLike, payload: Payload, signal: AbortSignal): Promise<Sent> {
+    return this.#sendWith(payload.size, signal, () => {
+      this.#allocated.delete(buffer)
+      native.detach(buffer as ArrayBuffer)
+      return this.#sender.sendBlob(payload)
+    })
+  }
+
+  /** Sends one chunk when the window has room for it. */
+  async #sendWith(bytes: number, signal: AbortSignal, send: () => Promise<Sent>): Promise<Sent> {
     await this.#waitForRoom(bytes, signal)
-    let id
-    try {
-      ;({ id } = await buildObject(this.#connection, draft, { wait: true, scoped: true, signal }))
-    } catch (error) {
-      throw this.#asStreamFailure(error)
-    }
-    return this.#pushOwn(id, bytes, signal)
-  }
-
-  async #pushAllocated(buffer: ArrayBufferLike, payload: Payload, signal: AbortSignal): Promise<ObjectId> {
-    await this.#waitForRoom(payload.size, signal)
-    await sealBuffer(this.#connection, payload.id)
-    this.#allocated.delete(buffer)
-    native.detach(buffer as ArrayBuffer)
-    return this.#pushOwn(payload.id, payload.size, signal)
-  }
-
-  /** Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. */
-  async #pushOwn(id: ObjectId, bytes: number, signal: AbortSignal): Promise<ObjectId> {
-    try {
-      return await this.#push(id, bytes, signal)
-    } catch (error) {
-      await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
-      throw error
-    }
-  }
-
-  async #push(id: ObjectId, bytes: number, signal: AbortSignal): Promise<ObjectId> {
     this.#checkOpen()
     throwIfAborted(signal)
-    let counted
     try {
-      counted = await pushChunk(this.#connection, this.#stream, id, bytes)
+      const sent = await send()
+      this.#window.pushed(sent.id, sent.bytes)
+      this.#counters.wrote(sent.bytes)
+      return sent
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
-    this.#window.pushed(id, counted)
-    this.#counters.wrote(bytes)
-    return id
   }
 
   async #waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {

@@ -133,7 +133,7 @@ withPython('RecordBatchStream from Python to Node', '64Mi', (bench, python) => {
     it(`reads ${one.title}`, async () => {
       const chunks = await (await written([one])).createReadStream().toArray()
       expect(chunks).to.have.length(1)
-      expectCase(chunks[0], one)
+      expectCase(chunks[0]!, one)
     })
   }
 

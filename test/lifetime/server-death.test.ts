@@ -1,41 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { connect, RecordBatchStream, type Client } from 'vineyard-streams'
+import { kill, servers, type Victim } from '../support/victims.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { rejection } from '../support/rejection.js'
-import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
-
-const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
-
-interface Victim {
-  readonly socket: string
-  readonly process: ChildProcess
-  close(): Promise<void>
-}
-
-/** The store as a process of its own. */
-async function serve(): Promise<Victim> {
-  const directory = mkdtempSync(join(tmpdir(), 'vineyard-streams-'))
-  const socket = join(directory, 'store.sock')
-  const child = spawn(process.execPath, [program, 'serve', '--socket', socket, '--size', '16Mi'], {
-    stdio: ['ignore', 'ignore', 'pipe']
-  })
-  // It says that it listens.
-  await once(child.stderr, 'data')
-  child.stderr.resume()
-  return { socket, process: child, close: async () => rmSync(directory, { recursive: true, force: true }) }
-}
-
-const servers: Record<string, () => Promise<Victim>> = {
-  'the store': serve,
-  'vineyardd 0.24.2': () => Vineyardd.start('16Mi')
-}
+import { needsVineyard } from '../support/vineyardd.js'
 
 for (const [name, start] of Object.entries(servers)) {
   describe(`The death of ${name}`, () => {
@@ -43,21 +12,15 @@ for (const [name, start] of Object.entries(servers)) {
     let clients: Client[]
 
     beforeEach(async function () {
-      if (start !== serve) needsVineyard(this)
+      if (name !== 'the store') needsVineyard(this)
       server = await start()
       clients = [await connect(server.socket), await connect(server.socket)]
     })
     afterEach(async () => {
-      if (server.process.exitCode === null && server.process.signalCode === null) await kill()
+      await kill(server)
       await Promise.all(clients.map(client => client.close()))
       await server.close()
     })
-
-    async function kill(): Promise<void> {
-      const exited = once(server.process, 'exit')
-      server.process.kill('SIGKILL')
-      await exited
-    }
 
     async function stream(): Promise<{ out: RecordBatchStream; into: RecordBatchStream }> {
       const out = await RecordBatchStream.create(clients[0]!)
@@ -75,7 +38,7 @@ for (const [name, start] of Object.entries(servers)) {
         (async () => {
           for await (const batch of readable) {
             seen.push(numberOf(batch))
-            await kill()
+            await kill(server)
             // The memory file lives on in this process.
             expect(numberOf(batch)).to.equal(7)
           }
@@ -93,7 +56,7 @@ for (const [name, start] of Object.entries(servers)) {
       const full = await large.out.openWriter(clients[1], { window: { chunks: 99, bytes: Infinity } })
       for (let number = 0; number < 3; number += 1) await full.append(numberedBatch(number, 5 * 2 ** 20))
       const waiting = [held, full].map(writer => rejection(writer.append(numberedBatch(9, 5 * 2 ** 20))))
-      await kill()
+      await kill(server)
       for (const one of waiting) expect(await one).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
       await Promise.all([held.close(), full.close()])
     })
@@ -104,7 +67,7 @@ for (const [name, start] of Object.entries(servers)) {
       const { out } = await stream()
       const reader = await out.openReader()
       const next = rejection(reader.next())
-      await kill()
+      await kill(server)
       expect(await name).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
       expect(await next).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
       expect(await rejection(reader.next())).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')

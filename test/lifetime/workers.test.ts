@@ -3,6 +3,8 @@ import { Store } from 'vineyard-streams'
 import { killProcesses, TestProcess } from '../support/processes.js'
 import { holdingsOf, settled } from '../support/settling.js'
 
+const long = process.env['VINEYARD_TEST_LONG'] === '1'
+
 describe('A worker that is terminated in the middle of a stream', () => {
   let store: Store
   before(async () => {
@@ -13,7 +15,7 @@ describe('A worker that is terminated in the middle of a stream', () => {
 
   it('leaves a healthy process, tells the peer, and takes everything with it', async () => {
     const start = await holdingsOf(store)
-    const child = new TestProcess('terminated-workers', { socket: store.socket, times: 5 })
+    const child = new TestProcess('terminated-workers', { socket: store.socket, times: long ? 20 : 3 })
     const reports = await child.rest<{ role: string }>()
     const nothing = { descriptors: 0, mappings: 0, threads: 0 }
     const failed = ['ERR_VINEYARD_STREAM_FAILED']

@@ -1,4 +1,5 @@
 /** The composite requests of the extension: many chunks in one message, most of which never become objects. */
+import { Template } from '../../protocol/template.js'
 import { emptyBlobId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
 import type { Blob } from '../blob.js'
 import type { Engine } from '../engine.js'
@@ -6,7 +7,6 @@ import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import { readArray, readSize, readStrings } from '../request.js'
 import type { Chunk, Stream } from '../stream.js'
-import { Template } from '../template.js'
 import { type Handler, route } from './handler.js'
 
 /** A writer whose chunks have more forms than this writes the others step by step. */
@@ -24,6 +24,7 @@ function checkExtension(peer: Peer): void {
 /** One chunk of a write_chunks_request, checked: nothing has been changed yet. */
 interface Written {
   blob: Blob
+  number: number
   template: Template | undefined
   vars: readonly unknown[]
   spans: readonly number[]
@@ -34,14 +35,15 @@ function readWritten(value: unknown, engine: Engine, peer: Peer, stream: Stream)
   if (!Array.isArray(value)) throw RequestError.invalid('a chunk must be an array')
   const [number, blobId, vars, spans] = value as unknown[]
   const blob = engine.blobs.find(readTextId(blobId))
-  if (!blob || blob.creator !== peer) throw RequestError.invalid('a chunk is not an unsealed blob of this connection')
-  if (number === -1) return { blob, template: undefined, vars: [], spans: [] }
+  if (!blob || blob.creator !== peer)
+    throw RequestError.invalid('a chunk is not an unsealed blob of this connection')
+  if (number === -1) return { blob, number, template: undefined, vars: [], spans: [] }
   const template = stream.templates[number as number]
   if (!template) throw RequestError.invalid('a chunk has no template')
   if (!Array.isArray(vars) || vars.length !== template.vars) {
     throw RequestError.invalid('a chunk does not fit its template')
   }
-  return { blob, template, vars, spans: readSpans(spans, template, blob) }
+  return { blob, number: number as number, template, vars, spans: readSpans(spans, template, blob) }
 }
 
 function readSpans(spans: unknown, template: Template, blob: Blob): readonly number[] {
@@ -51,29 +53,44 @@ function readSpans(spans: unknown, template: Template, blob: Blob): readonly num
   for (let i = 0; i < spans.length; i += 2) {
     const at: unknown = spans[i]
     const size: unknown = spans[i + 1]
-    if (!Number.isSafeInteger(at) || !Number.isSafeInteger(size) || (at as number) < 0 || (size as number) < 0) {
+    if (
+      !Number.isSafeInteger(at) ||
+      !Number.isSafeInteger(size) ||
+      (at as number) < 0 ||
+      (size as number) < 0
+    ) {
       throw RequestError.invalid('a span must be two sizes')
     }
-    if ((at as number) + (size as number) > blob.size) throw RequestError.invalid('a span lies outside its blob')
+    if ((at as number) + (size as number) > blob.size)
+      throw RequestError.invalid('a span lies outside its blob')
   }
   return spans as number[]
+}
+
+function readTemplate(text: string): Template {
+  try {
+    return new Template(text)
+  } catch (error) {
+    throw RequestError.invalid(`a template cannot be used: ${(error as Error).message.slice(0, 200)}`)
+  }
 }
 
 const writeChunks: Handler = (request, { engine, peer }) => {
   checkExtension(peer)
   const stream = engine.streams.writable(peer, readTextId(request['id']))
   for (const text of readStrings(request, 'templates')) {
-    if (stream.templates.length >= maxTemplates) throw RequestError.invalid('the stream has too many templates')
-    stream.templates.push(new Template(stream.templates.length, text))
+    if (stream.templates.length >= maxTemplates)
+      throw RequestError.invalid('the stream has too many templates')
+    stream.templates.push(readTemplate(text))
   }
   const written = readArray(request, 'chunks').map(chunk => readWritten(chunk, engine, peer, stream))
   if (new Set(written.map(({ blob }) => blob)).size < written.length) {
     throw RequestError.invalid('two chunks have the same blob')
   }
-  const chunks = written.map(({ blob, template, vars, spans }): Chunk => {
+  const chunks = written.map(({ blob, number, template, vars, spans }): Chunk => {
     engine.blobs.seal(blob)
     engine.blobs.unscope(blob)
-    const id = template ? engine.compact.add(template, vars, spans, blob).id : blob.id
+    const id = template ? engine.compact.add({ number, template, vars, spans, blob }) : blob.id
     return { id, bytes: blob.size }
   })
   engine.streams.queue(stream, chunks)
@@ -88,8 +105,8 @@ function chunkText(id: ObjectId, engine: Engine, peer: Peer): string {
   engine.blobs.lease(peer, blob)
   const place = `"${blob.id}",${blob.offset},${blob.size}`
   if (!compact) return `["${id}",-1,[],[],${place}]`
-  const { template, vars, spans } = compact
-  return `["${id}",${template.number},${JSON.stringify(vars)},[${spans.join(',')}],${place}]`
+  const { number, vars, spans } = compact
+  return `["${id}",${number},${JSON.stringify(vars)},[${spans.join(',')}],${place}]`
 }
 
 const pullChunks: Handler = (request, { engine, peer }) => {

@@ -46,6 +46,16 @@ describe('parseRequest', () => {
       .with.property('status', 1)
   })
 
+  it('does linear work for numbers and strings of any length', () => {
+    const long = 5_000_000
+    for (const text of ['1'.repeat(long), `1.${'0'.repeat(long)}`, `"${'1.0,'.repeat(long / 4)}"`]) {
+      const request = parseRequest(native.markLongIntegers(`{"v":${text},"w":1.0}`))
+      toU64(request['v'])
+      expect(valueText(request['w'])).to.equal('1.0')
+    }
+    expect(parseRequest(`{"v":"${'\\\\"'.repeat(long / 2)}","w":1.0}`)).to.have.property('w')
+  })
+
   it('keeps any JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), value => {

@@ -49,7 +49,7 @@ describe('Store', () => {
     expect(count()).to.equal(before)
   })
 
-  const refused: [string, any, string, Function][] = [
+  const refused: [string, any, string, new (...args: any[]) => Error][] = [
     ['unknown options', { sze: 5, foo: 1 }, 'ERR_INVALID_ARG_VALUE', TypeError],
     ['a size that is none', { size: '12Q' }, 'ERR_OUT_OF_RANGE', RangeError],
     ['no size', { size: 0 }, 'ERR_OUT_OF_RANGE', RangeError],

@@ -1,0 +1,25 @@
+import type { Draft } from '../objects/model.js'
+import type { ObjectId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+
+/** A chunk that is on its way: filled, and to be pushed before everything that is sent after it. */
+export interface Sent {
+  /** Bytes it counts with in the window. */
+  bytes: number
+  /** Its id, where the server has accepted it already. */
+  id: ObjectId | undefined
+  /** Resolves when the server has accepted it. */
+  accepted: Promise<ObjectId>
+}
+
+/** How the chunks of a writer reach its stream: step by step, or many in one request. */
+export interface ChunkSender {
+  /** Makes the chunk of a draft. Waits for memory. What it made is freed again if it fails. */
+  send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent>
+  /** An object that exists. */
+  sendObject(id: ObjectId): Promise<Sent>
+  /** A blob of this writer's connection that has been filled and not sealed. */
+  sendBlob(blob: Payload): Promise<Sent>
+  /** Resolves when everything that was sent has been accepted; rejects if something was not. */
+  drain(): Promise<void>
+}

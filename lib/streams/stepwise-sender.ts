@@ -1,0 +1,52 @@
+import type { Connection } from '../client/connection.js'
+import { buildObject } from '../client/object-builder.js'
+import { deleteData, pushChunk, sealBuffer } from '../client/requests.js'
+import type { Draft } from '../objects/model.js'
+import type { ObjectId } from '../protocol/ids.js'
+import type { Payload } from '../protocol/payload.js'
+import type { ChunkSender, Sent } from './chunk-sender.js'
+
+/** Every chunk by the standard protocol: blobs, metadata from the leaves up, push. Works with every server. */
+export class StepwiseSender implements ChunkSender {
+  readonly #connection: Connection
+  readonly #stream: ObjectId
+
+  constructor(connection: Connection, stream: ObjectId) {
+    this.#connection = connection
+    this.#stream = stream
+  }
+
+  async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
+    const { id } = await buildObject(this.#connection, draft, { wait: true, scoped: true, signal })
+    return this.#pushOwn(id, bytes, signal)
+  }
+
+  async sendObject(id: ObjectId): Promise<Sent> {
+    return this.#push(id, 0)
+  }
+
+  async sendBlob(blob: Payload): Promise<Sent> {
+    await sealBuffer(this.#connection, blob.id)
+    return this.#pushOwn(blob.id, blob.size)
+  }
+
+  async drain(): Promise<void> {
+    // Nothing is ever under way when the promises of the calls above have settled.
+  }
+
+  /** Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. */
+  async #pushOwn(id: ObjectId, bytes: number, signal?: AbortSignal): Promise<Sent> {
+    try {
+      signal?.throwIfAborted()
+      return await this.#push(id, bytes)
+    } catch (error) {
+      await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
+      throw error
+    }
+  }
+
+  async #push(id: ObjectId, bytes: number): Promise<Sent> {
+    const counted = await pushChunk(this.#connection, this.#stream, id, bytes)
+    return { bytes: counted, id, accepted: Promise.resolve(id) }
+  }
+}
