@@ -47,7 +47,7 @@ function writeField(typename: string, key: string, value: JsonValue, layout: Com
   const varies =
     (typeof value === 'number' && typename !== 'vineyard::SchemaProxy') ||
     (typeof value === 'string' && variableTexts.has(key))
-  if (!varies) return stringifyJson(value as Stringifiable)
+  if (!varies) return stringifyJson(value)
   layout.vars.push(value)
   return `{"${varKey}":${layout.vars.length - 1}}`
 }

@@ -14,6 +14,11 @@ const classes: Readonly<Record<string, RegExp>> = {
   xdigit: /[A-Fa-f0-9]/
 }
 
+/** How many characters may still be compared. */
+export interface Budget {
+  steps: number
+}
+
 /** One position of a pattern: any run of characters, or a test of one character. */
 type Step = '*' | ((c: string) => boolean)
 
@@ -47,26 +52,32 @@ export class Glob {
     }
   }
 
-  matches(text: string): boolean {
+  /** `budget` is what may be spent on this and further texts; it is used up step by step, and never goes below 0. */
+  matches(text: string, budget: Budget = { steps: Infinity }): boolean {
     if (this.#broken) return false
     const steps = this.#steps
-    const characters = [...text]
     let step = 0
     let position = 0
     // Where to go on when what follows the last star does not match: one character later.
     let star = -1
     let retry = 0
-    while (position < characters.length) {
+    while (position < text.length) {
+      if (budget.steps <= 0) return false
+      budget.steps -= 1
       const current = steps[step]
       if (current === '*') {
+        if (step === steps.length - 1) return true
         star = step
         retry = position
         step += 1
-      } else if (current?.(characters[position]!)) {
+        continue
+      }
+      const c = characterAt(text, position)
+      if (current?.(c)) {
         step += 1
-        position += 1
+        position += c.length
       } else if (star >= 0) {
-        retry += 1
+        retry += characterAt(text, retry).length
         position = retry
         step = star + 1
       } else {
@@ -76,6 +87,11 @@ export class Glob {
     while (steps[step] === '*') step += 1
     return step === steps.length
   }
+}
+
+/** The character, not half of one, that begins at an index. */
+function characterAt(text: string, index: number): string {
+  return String.fromCodePoint(text.codePointAt(index)!)
 }
 
 /** A bracket expression that begins at `start`; undefined where it is not closed, and the bracket a plain character. */

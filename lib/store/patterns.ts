@@ -5,6 +5,11 @@ import { RequestError } from './request-error.js'
 /** A regular expression may take this long for all texts of a request, in ms: some never end, and would stop the store. */
 const patience = 200
 
+/** And a glob this many comparisons beyond what a plain one takes: with many stars and long texts it would not end either. */
+const maxSteps = 20_000_000
+/** Longer patterns are refused. */
+const maxPattern = 64 * 1024
+
 const filter = new Script('texts.map(text => { expression.lastIndex = 0; return expression.test(text) })')
 
 /**
@@ -12,9 +17,15 @@ const filter = new Script('texts.map(text => { expression.lastIndex = 0; return 
  * A pattern that is no expression matches nothing, as upstream has it. Throws 1 where matching takes too long.
  */
 export function matchAll(pattern: string, isRegex: boolean, texts: readonly string[]): boolean[] {
+  if (pattern.length > maxPattern)
+    throw RequestError.invalid(`a pattern must not be longer than ${maxPattern}`)
   if (!isRegex) {
     const glob = new Glob(pattern)
-    return texts.map(text => glob.matches(text))
+    const length = texts.reduce((sum, text) => sum + text.length, 0)
+    const budget = { steps: maxSteps + 4 * length }
+    const matches = texts.map(text => glob.matches(text, budget))
+    if (budget.steps <= 0) throw tooLong()
+    return matches
   }
   let expression: RegExp
   try {
@@ -26,6 +37,10 @@ export function matchAll(pattern: string, isRegex: boolean, texts: readonly stri
   try {
     return filter.runInContext(createContext({ texts, expression }), { timeout: patience }) as boolean[]
   } catch {
-    throw RequestError.invalid('matching the regular expression takes too long')
+    throw tooLong()
   }
+}
+
+function tooLong(): RequestError {
+  return RequestError.invalid('matching the pattern takes too long')
 }

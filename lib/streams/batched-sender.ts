@@ -15,8 +15,8 @@ const maxTemplates = 256
 
 interface Waiting {
   chunk: WrittenChunk
-  resolve(id: ObjectId): void
-  reject(error: unknown): void
+  resolve: (id: ObjectId) => void
+  reject: (error: unknown) => void
 }
 
 /** Many chunks in one request of the extension, each in one blob that was allocated ahead. */

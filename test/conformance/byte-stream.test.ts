@@ -10,7 +10,7 @@ import { onEachServer } from '../support/subjects.js'
 onEachServer('ByteStream', '64Mi', bench => {
   async function ends(): Promise<{ out: ByteStream; into: ByteStream }> {
     const out = await ByteStream.create(await bench.client())
-    const into = (await (await bench.client()).get(out.id)) as ByteStream
+    const into = await (await bench.client()).get<ByteStream>(out.id)
     return { out, into }
   }
 

@@ -1,15 +1,8 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
-import {
-  Dictionary,
-  Int32,
-  RecordBatch,
-  Table,
-  TimestampMicrosecond,
-  Utf8,
-  vectorFromArray
-} from 'apache-arrow'
+import type { RecordBatch } from 'apache-arrow'
+import { Dictionary, Int32, Table, TimestampMicrosecond, Utf8, vectorFromArray } from 'apache-arrow'
 import { DataframeStream, release, RecordBatchStream } from 'vineyard-streams'
 import { batchOf, seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
@@ -18,7 +11,7 @@ import { onEachServer } from '../support/subjects.js'
 onEachServer('DataframeStream', '64Mi', bench => {
   async function ends(): Promise<{ out: DataframeStream; into: DataframeStream }> {
     const out = await DataframeStream.create(await bench.client())
-    const into = (await (await bench.client()).get(out.id)) as DataframeStream
+    const into = await (await bench.client()).get<DataframeStream>(out.id)
     return { out, into }
   }
 
@@ -31,7 +24,7 @@ onEachServer('DataframeStream', '64Mi', bench => {
     })
     const table = new Table([rich.slice(0, 1), rich.slice(1, 3)])
     const writing = pipeline(Readable.from([rich, table, rich.slice(0, 0)]), out.createWriteStream())
-    const seen = (await into.createReadStream().toArray()) as RecordBatch[]
+    const seen = await into.createReadStream().toArray()
     await writing
     const expected = [rich, ...table.batches, rich.slice(0, 0)]
     expect(seen.map(valuesOf)).to.deep.equal(expected.map(valuesOf))

@@ -26,7 +26,7 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     const producer = await bench.client()
     const consumer = await bench.client()
     const out = await RecordBatchStream.create(producer)
-    const into = (await consumer.get(out.id)) as RecordBatchStream
+    const into = await consumer.get<RecordBatchStream>(out.id)
     return { out, into, clients: [producer, consumer] }
   }
 

@@ -22,7 +22,7 @@ function firstOf(batch: RecordBatch): number {
 onEachServer('Groups of streams', '64Mi', bench => {
   it('shares batches between the members in turns and merges them', async () => {
     const out = await ParallelStream.create(await bench.client(), 4, RecordBatchStream)
-    const into = (await (await bench.client()).get(out.id)) as ParallelStream
+    const into = await (await bench.client()).get<ParallelStream>(out.id)
     expect(into.streams.map(stream => stream.id)).to.deep.equal(out.streams.map(stream => stream.id))
     const source = Readable.from(Array.from({ length: 20 }, (_, index) => seedBatch(index, 3)))
     const writing = pipeline(source, out.createWriteStream())
@@ -42,7 +42,7 @@ onEachServer('Groups of streams', '64Mi', bench => {
 
   it('sends rows with equal values of a column to the same member', async () => {
     const out = await ParallelStream.create(await bench.client(), 3, DataframeStream)
-    const into = (await (await bench.client()).get(out.id)) as ParallelStream
+    const into = await (await bench.client()).get<ParallelStream>(out.id)
     const batches = [seedBatch(1, 50), seedBatch(1, 50)]
     const writing = pipeline(Readable.from(batches), out.createWriteStream({ partition: { column: 'a' } }))
     const members = await Promise.all(
@@ -68,7 +68,7 @@ onEachServer('Groups of streams', '64Mi', bench => {
 
   it('fails when one member fails', async () => {
     const out = await ParallelStream.create(await bench.client(), 2, RecordBatchStream)
-    const into = (await (await bench.client()).get(out.id)) as ParallelStream
+    const into = await (await bench.client()).get<ParallelStream>(out.id)
     const [first, second] = out.streams as RecordBatchStream[]
     await (await first!.openWriter()).fail()
     const other = await second!.openWriter()
@@ -84,7 +84,7 @@ onEachServer('Groups of streams', '64Mi', bench => {
       metadata: { __path: '/data' }
     })
     const outer = await StreamCollection.create(client, [inner, await RecordBatchStream.create(client)])
-    const found = (await (await bench.client()).get(outer.id)) as StreamCollection
+    const found = await (await bench.client()).get<StreamCollection>(outer.id)
     expect((found.streams[0] as StreamCollection).meta['__path']).to.equal('/data')
     const writing = pipeline(Readable.from([seedBatch(1, 2), seedBatch(2, 2)]), outer.createWriteStream())
     const seen = (await found.createReadStream().toArray()) as RecordBatch[]

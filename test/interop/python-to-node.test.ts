@@ -120,7 +120,7 @@ withPython('RecordBatchStream from Python to Node', '64Mi', (bench, python) => {
     const stream: string = await python.call('streams.new', { kind: 'RecordBatchStream' })
     await python.call('streams.append', { stream, chunks: of.map(one => one.python) })
     await python.call('streams.finish', { stream })
-    return (await (await bench.client()).get(stream)) as RecordBatchStream
+    return await (await bench.client()).get<RecordBatchStream>(stream)
   }
 
   function expectCase(chunk: RecordBatch, { types, columns }: Case): void {
@@ -157,7 +157,7 @@ withPython('RecordBatchStream from Python to Node', '64Mi', (bench, python) => {
     const stream: string = await python.call('streams.new', { kind: 'RecordBatchStream' })
     await python.call('streams.append', { stream, chunks: [table] })
     await python.call('streams.finish', { stream })
-    const found = (await (await bench.client()).get(stream)) as RecordBatchStream
+    const found = await (await bench.client()).get<RecordBatchStream>(stream)
     const chunks: RecordBatch[] = await found.createReadStream().toArray()
     expect(chunks.map(plainColumns)).to.deep.equal([{ a: [0, 1] }, { a: [1, 2] }, { a: [2, 3] }])
   })

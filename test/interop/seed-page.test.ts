@@ -12,7 +12,7 @@ const dtypes = { a: 'int64', b: 'float64', c: 'bool' }
 withPython('The example of "Streams in Vineyard"', '64Mi', (bench, python) => {
   it('runs from Python to Node', async () => {
     const id: string = await python.call('seed_page.new_stream')
-    const stream = (await (await bench.client()).get(id)) as RecordBatchStream
+    const stream = await (await bench.client()).get<RecordBatchStream>(id)
     expect(stream).to.be.instanceOf(RecordBatchStream)
     const [produced, consumed] = await Promise.all([
       python.call('seed_page.produce', { stream: id, total_chunks: totalChunks }),
@@ -47,7 +47,7 @@ withPython('The example of "Streams in Vineyard"', '64Mi', (bench, python) => {
 
   it('runs from a Node pipeline to Python on a stream that Python made', async () => {
     const id: string = await python.call('seed_page.new_stream')
-    const stream = (await (await bench.client()).get(id)) as RecordBatchStream
+    const stream = await (await bench.client()).get<RecordBatchStream>(id)
     const produced = Array.from({ length: totalChunks }, (_, index) => seedBatch(index, 2))
     const [consumed] = await Promise.all([
       python.call('seed_page.consume', { stream: id }),

@@ -47,6 +47,12 @@ describe('matchAll', () => {
     expect(matchAll('(', true, ['(', 'a'])).to.deep.equal([false, false])
   })
 
+  it('gives up on a glob that takes too long', () => {
+    const texts = Array.from({ length: 100 }, () => 'a'.repeat(20_000))
+    expect(() => matchAll(`*${'a'.repeat(500)}b`, false, texts)).to.throw('too long')
+    expect(() => matchAll('*'.repeat(100_000), false, texts)).to.throw('longer')
+  })
+
   it('gives up on an expression that does not end', () => {
     expect(() => matchAll('(a+)+b', true, ['a'.repeat(60)])).to.throw('too long')
   })
