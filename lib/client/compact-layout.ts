@@ -1,5 +1,5 @@
 import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
-import { stringifyJson, type JsonValue, type Stringifiable } from '../protocol/json.js'
+import { stringifyJson, type JsonValue } from '../protocol/json.js'
 import { blobKey, varKey } from '../protocol/template.js'
 
 /** Blobs begin at multiples of this, as on a vineyardd: readers rely on aligned values. */

@@ -29,7 +29,6 @@ import { PrefixTable } from './prefixes.js'
 import { typeNameOf } from './unsupported.js'
 
 export { blobIdsOf } from './blobs.js'
-export { OpaqueObject } from './opaque.js'
 
 /**
  * Every type there is. A value is described by the first that accepts it; a new type is a new file and a line

@@ -12,22 +12,27 @@
  *   fit) and `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes);
  * - `pull_next_stream_chunk_reply` carries `memory_usage`, `memory_limit` (bytes) and `readers` (how many connections
  *   are reading from streams now), the facts of the budget of leased bytes;
- * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered;
- * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited.
+ * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered:
+ *   `release_leases { ids }` gives back one lease count of each blob, `consume_chunks { id, count }` gives up the oldest
+ *   chunks that this reader holds;
+ * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited;
+ * - `write_chunks_request { id, templates, chunks }` seals and pushes many chunks at once, all or none. A chunk is
+ *   `[template, blob, vars, spans]`: its blobs lie in one blob of the connection at the given offsets and sizes, and its
+ *   metadata are those of a template (lib/protocol/template.ts) with the variables filled in. `templates` adds texts to
+ *   those of the stream, which are numbered in the order they came. `[-1, blob]` is a chunk that is the blob itself.
+ *   The reply has the `ids`. Objects come into being only when somebody asks for such a chunk by its id;
+ * - `pull_chunks_request { id, max, max_bytes, templates, consumed }` answers with at least one chunk, as soon as there is
+ *   one, and leaves them with the reader until it says that they are `consumed`. A chunk is `[id, template, vars, spans,
+ *   blob, offset, size]`, leased, or the id of an object that the reader has to ask for. `templates` in the request is how
+ *   many the reader knows, in the reply the texts from there on.
  *
- * Ids in one-way messages and events are texts ('o' + 16 hex digits).
+ * Ids in one-way messages, events and the last two requests are texts ('o' + 16 hex digits).
  */
 import type { ObjectId } from './ids.js'
 
 export const extensionVersion = 1
 /** The field of register_request and register_reply. */
 export const extensionField = 'vineyard_streams'
-
-/** One-way, client to store: gives back one lease count of each id. Unknown ids are ignored. */
-export interface ReleaseLeases {
-  type: 'release_leases'
-  ids: ObjectId[]
-}
 
 /**
  * Event, store to each connection that opened the stream for writing: totals since the stream was created of what has

@@ -40,11 +40,6 @@ export function parseJson(text: string): JsonValue {
   return unmarkAll(JSON.parse(native.markLongIntegers(text)))
 }
 
-/** A piece of text that `stringifyJson` copies as it is: metadata that is kept serialised. */
-export class RawJson {
-  constructor(readonly text: string) {}
-}
-
 export type Stringifiable =
   | null
   | undefined
@@ -52,11 +47,10 @@ export type Stringifiable =
   | number
   | bigint
   | string
-  | RawJson
   | readonly Stringifiable[]
   | { readonly [key: string]: Stringifiable }
 
-/** Like JSON.stringify, with bigint as an integer and RawJson as it is. */
+/** Like JSON.stringify with bigint as an integer. */
 export function stringifyJson(value: Stringifiable): string {
   switch (typeof value) {
     case 'bigint':
@@ -71,7 +65,6 @@ export function stringifyJson(value: Stringifiable): string {
       return 'null'
   }
   if (value === null) return 'null'
-  if (value instanceof RawJson) return value.text
   if (Array.isArray(value)) return `[${value.map(stringifyJson).join(',')}]`
   let text = ''
   for (const [key, child] of Object.entries(value)) {

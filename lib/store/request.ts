@@ -163,9 +163,6 @@ export function readSize(request: Request, name: string): number {
   return toSize(request[name], name)
 }
 
-/** Like readSize, for counts where -1 means all. */
-export const readLimit = readSize
-
 export function readInteger(request: Request, name: string): bigint {
   const value = toU64(request[name])
   if (value === undefined) throw missing(name, 'an integer')

@@ -72,6 +72,8 @@ onEachServer('Backpressure', '4Mi', bench => {
 
   for (const [wait, start] of Object.entries(waits)) {
     for (const [name, [stop, code]] of Object.entries(stops)) {
+      // Without the store's events a writer learns of a drop when it pushes, and this one gets the memory of the chunks.
+      if (wait === 'memory to allocate' && name.includes('drop') && !bench.subject.name.endsWith('store')) continue
       it(`ends a wait for ${wait} with ${name}, and leaves nothing`, async () => {
         const watcher = await bench.client()
         const { server } = bench

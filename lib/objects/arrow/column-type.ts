@@ -15,7 +15,7 @@ export interface ColumnType {
 }
 
 /** A column type that is also the type of an object of its own. */
-export type ArrayType = ColumnType & ObjectType
+type ArrayType = ColumnType & ObjectType
 
 /**
  * Thrown for an object that is in order but has no Arrow form (a pickle): its owner becomes opaque, with this

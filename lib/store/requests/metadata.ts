@@ -8,7 +8,7 @@ import {
   readFlag,
   readId,
   readIds,
-  readLimit,
+  readSize,
   readString,
   readStrings,
   type Request
@@ -78,7 +78,7 @@ const getData: Handler = (request, { engine }) => {
 const listData: Handler = (request, { engine }) => {
   const pattern = readString(request, 'pattern')
   const isRegex = readFlag(request, 'regex')
-  const limit = readLimit(request, 'limit')
+  const limit = readSize(request, 'limit')
   if (limit === 0) return dataReply(engine, [])
   engine.compact.materialiseAll()
   const typenames = new Set<string>()

@@ -1,7 +1,7 @@
 import { Status } from '../../errors.js'
 import { objectIdToDecimal } from '../../protocol/ids.js'
 import { RequestError } from '../request-error.js'
-import { readBoolean, readFlag, readId, readLimit, readString } from '../request.js'
+import { readBoolean, readFlag, readId, readSize, readString } from '../request.js'
 import { type Handler, plainReply, route } from './handler.js'
 
 const putName: Handler = (request, { engine }) => {
@@ -26,7 +26,7 @@ const getName: Handler = (request, { engine }) => {
 const listName: Handler = (request, { engine }) => {
   const pattern = readString(request, 'pattern')
   const isRegex = readFlag(request, 'regex')
-  const names = engine.names.list(pattern, isRegex, readLimit(request, 'limit'))
+  const names = engine.names.list(pattern, isRegex, readSize(request, 'limit'))
   const entries = names.map(([name, id]) => `${JSON.stringify(name)}:${objectIdToDecimal(id)}`)
   return `{"names":{${entries.join(',')}},"size":${names.length},"type":"list_name_reply"}`
 }
