@@ -73,7 +73,7 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_CONNECT'
   /** The server went away, or the connection broke, while something was waiting. */
   | 'ERR_VINEYARD_CONNECTION_LOST'
-  /** The client, store, reader or writer was closed by this process. */
+  /** The client, store, reader or writer was closed by this process, or the store is closing. */
   | 'ERR_VINEYARD_CLOSED'
   /** A reply or a request that is not what the protocol says. */
   | 'ERR_VINEYARD_PROTOCOL'
@@ -123,6 +123,7 @@ const codeOfStatus: Partial<Record<StatusCode, VineyardErrorCode>> = {
   26: 'ERR_VINEYARD_METADATA',
   27: 'ERR_VINEYARD_NOT_FOUND',
   34: 'ERR_VINEYARD_AUTH',
+  36: 'ERR_VINEYARD_CLOSED',
   41: 'ERR_VINEYARD_NO_MEMORY',
   42: 'ERR_VINEYARD_STREAM_DRAINED',
   43: 'ERR_VINEYARD_STREAM_FAILED',

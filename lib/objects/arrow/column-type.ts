@@ -1,5 +1,5 @@
 import type { Data } from 'apache-arrow'
-import type { Metadata, ObjectType, ReadContext } from '../model.js'
+import type { Metadata, ReadContext } from '../model.js'
 
 /** Reads a nested column, such as the values of a list. */
 export type ColumnReader = (meta: Metadata) => Data
@@ -13,9 +13,6 @@ export interface ColumnType {
    */
   column(meta: Metadata, context: ReadContext, nested: ColumnReader): Data
 }
-
-/** A column type that is also the type of an object of its own. */
-type ArrayType = ColumnType & ObjectType
 
 /**
  * Thrown for an object that is in order but has no Arrow form (a pickle): its owner becomes opaque, with this
