@@ -35,18 +35,34 @@ export class ClientCore {
     return new ClientCore(settings, await Connection.open(settings, signal))
   }
 
+  /** The inside of another client with the same settings. */
+  async fork(): Promise<ClientCore> {
+    this.#checkOpen()
+    return ClientCore.open(this.settings)
+  }
+
   /** A further connection, for somebody who waits. */
   async connect(signal?: AbortSignal): Promise<Connection> {
-    if (this.#closing !== undefined) throw new VineyardError('ERR_VINEYARD_CLOSED', 'the client was closed')
-    return Connection.open(this.settings, signal)
+    this.#checkOpen()
+    const connection = await Connection.open(this.settings, signal)
+    if (this.#closing === undefined) return connection
+    // Closing the client has not seen it: nobody would close it.
+    connection.close()
+    throw closedError()
   }
 
   addDependent(dependent: Dependent): void {
     this.#dependents.add(dependent)
+    // One that was being opened while the client was closed.
+    if (this.#closing !== undefined) void dependent.close()
   }
 
   removeDependent(dependent: Dependent): void {
     this.#dependents.delete(dependent)
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw closedError()
   }
 
   close(): Promise<void> {
@@ -57,4 +73,8 @@ export class ClientCore {
     await Promise.allSettled([...this.#dependents].map(dependent => dependent.close()))
     this.connection.close()
   }
+}
+
+function closedError(): VineyardError {
+  return new VineyardError('ERR_VINEYARD_CLOSED', 'the client was closed')
 }

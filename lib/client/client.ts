@@ -83,7 +83,7 @@ export class Client {
 
   /** Another connection with the same settings. */
   async fork(): Promise<Client> {
-    return Client.connect(this.core.settings)
+    return new Client(await this.core.fork())
   }
 
   /**

@@ -113,7 +113,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * the stream without this chunk and usable.
    */
   async append(value: In | ObjectId | Uint8Array, options: { signal?: AbortSignal } = {}): Promise<ObjectId> {
-    const { accepted } = await this.#inTurn(value, options.signal)
+    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), options.signal)
     try {
       return await accepted
     } catch (error) {
@@ -123,27 +123,15 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
 
   /** @internal Like `append`, but resolves as soon as the chunk is on its way; `finish` fails if it did not arrive. */
   async write(value: In): Promise<void> {
-    const { accepted } = await this.#inTurn(value, undefined)
+    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), undefined)
     accepted.catch((error: unknown) => this.#lost(this.#asStreamFailure(error) as VineyardError))
-  }
-
-  #inTurn(value: In | ObjectId | Uint8Array, signal: AbortSignal | undefined): Promise<Sent> {
-    return this.#appends.run(async () => {
-      if (signal === undefined) return this.#send(value, this.#stopped.signal)
-      try {
-        return await this.#send(value, AbortSignal.any([signal, this.#stopped.signal]))
-      } catch (error) {
-        if (signal.aborted && !this.#stopped.signal.aborted) throw new AbortError(signal.reason)
-        throw error
-      }
-    }, signal)
   }
 
   /**
    * `size` bytes of shared memory to fill in place and give to `append`, which takes them (the array becomes empty).
    * What is never appended is freed when the writer is closed.
    */
-  async allocate(size: number): Promise<Buffer> {
+  async allocate(size: number, options: { signal?: AbortSignal } = {}): Promise<Buffer> {
     if (!Number.isSafeInteger(size) || size < 1) {
       throw argumentError(
         'ERR_OUT_OF_RANGE',
@@ -151,18 +139,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       )
     }
     this.#refuseWhatCannotFit(size)
-    return this.#appends.run(async () => {
-      this.#checkOpen()
-      const [payload] = await allocateBlobs(this.#connection, [size], {
-        wait: true,
-        scoped: true,
-        signal: this.#stopped.signal
-      })
-      const { offset } = payload as Payload
-      const view = this.#connection.descriptors.region(payload as Payload).writableView(offset, size)
-      this.#allocated.set(view, payload as Payload)
-      return Buffer.from(view)
-    })
+    return this.#inTurn(signal => this.#allocate(size, signal), options.signal)
   }
 
   /** Ends the stream: readers get what was appended, then the end. Resolves when the server knows. */
@@ -173,7 +150,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       this.#state = 'finishing'
       try {
         await this.#sender.drain()
-        await stopStream(this.#connection, this.#stream, false)
+        // Everything has been accepted, so another connection can say it: the writer's own may still be waiting for the
+        // memory of an append that was aborted.
+        await stopStream(this.#core.connection, this.#stream, false)
         this.#state = 'finished'
       } catch (error) {
         this.#state = 'failed'
@@ -204,6 +183,35 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   onFailed(listener: (error: VineyardError) => void): void {
     if (this.#state === 'failed') listener(this.#stopped.signal.reason as VineyardError)
     else this.#onFailed = listener
+  }
+
+  /** Runs `work` after what was called before. Its waits end with `signal`, or with the writer. */
+  #inTurn<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const stopped = this.#stopped.signal
+    return this.#appends.run(async () => {
+      if (signal === undefined) return work(stopped)
+      try {
+        return await work(AbortSignal.any([signal, stopped]))
+      } catch (error) {
+        if (signal.aborted && !stopped.aborted) throw new AbortError(signal.reason)
+        throw error
+      }
+    }, signal)
+  }
+
+  async #allocate(size: number, signal: AbortSignal): Promise<Buffer> {
+    this.#checkOpen()
+    throwIfAborted(signal)
+    let payload
+    try {
+      const options = { wait: true, scoped: true, signal }
+      ;[payload] = (await allocateBlobs(this.#connection, [size], options)) as [Payload]
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+    const view = this.#connection.descriptors.region(payload).writableView(payload.offset, size)
+    this.#allocated.set(view, payload)
+    return Buffer.from(view)
   }
 
   async #send(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<Sent> {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { OpaqueObject, read } from '#dist/objects/registry.js'
+import { OpaqueObject } from '#dist/objects/opaque.js'
+import { read } from '#dist/objects/registry.js'
 import { blobsOf, fixtures } from './support/fixtures.js'
 import type { Fixture } from './support/fixtures.js'
 import { logical } from './support/logical.js'

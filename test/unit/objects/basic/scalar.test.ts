@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { describe as describeValue, OpaqueObject, read } from '#dist/objects/registry.js'
+import { OpaqueObject } from '#dist/objects/opaque.js'
+import { describe as describeValue, read } from '#dist/objects/registry.js'
 import { contextOf, materialise, readBack } from '../support/memory-store.js'
 import type { Stored } from '../support/memory-store.js'
 
