@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -76,7 +76,7 @@ export class StoreServer {
     try {
       this.#listener = new IpcListener(this.socket, options.maxFrame, channel => this.#accept(channel))
     } catch (error) {
-      closeSync(fd)
+      native.closeFd(fd)
       this.#removeDirectory()
       throw error
     }
@@ -110,7 +110,7 @@ export class StoreServer {
     const end = performance.now() + drain
     while (this.#engine.streams.draining && performance.now() < end) await delay(drainInterval)
     for (const connection of [...this.#connections]) connection.end()
-    closeSync(this.#poolFd)
+    native.closeFd(this.#poolFd)
     this.#removeDirectory()
   }
 

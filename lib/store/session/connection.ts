@@ -1,5 +1,4 @@
-import { closeSync } from 'node:fs'
-import type { Channel, ChannelMessage } from '../../native.js'
+import { native, type Channel, type ChannelMessage } from '../../native.js'
 import type { Dispatcher } from '../dispatcher.js'
 import { errorReply } from '../dispatcher.js'
 import { Fifo } from '../fifo.js'
@@ -199,7 +198,7 @@ function compose(make: () => string): string {
 
 function closeQuietly(fd: number): void {
   try {
-    closeSync(fd)
+    native.closeFd(fd)
   } catch {
     // It was closed already, which is what is wanted.
   }
