@@ -184,16 +184,8 @@ export class ObjectReader {
     giveBack: () => void,
     make: (lease: (views: readonly ArrayBuffer[]) => Lease) => T
   ): ReadObject<T> {
-    const budget = this.#budget
-    let returned = false
-    const giveBackOnce = (): void => {
-      if (returned) return
-      returned = true
-      budget.remove(bytes)
-      giveBack()
-    }
+    const giveBackOnce = giveBackOnceTo(this.#budget, bytes, giveBack)
     let lease: Lease | undefined
-    budget.add(bytes)
     try {
       return { value: make(views => (lease = new Lease(views, giveBackOnce))), bytes, leased: true }
     } catch (error) {
@@ -210,5 +202,21 @@ export class ObjectReader {
     const { memoryUsage: usage, memoryLimit: limit } = await instanceStatus(this.#connection)
     this.#statusEvery = limit / 32
     this.#budget.observe({ usage, limit, readers: 0 })
+  }
+}
+
+/**
+ * Charges the budget, and answers what ends that. A function of its own: a closure keeps all variables of the function it
+ * was made in alive that any closure there uses, and this one, which outlives the lease, must not keep the lease, or no
+ * chunk would ever be collected.
+ */
+function giveBackOnceTo(budget: LeaseBudget, bytes: number, giveBack: () => void): () => void {
+  let returned = false
+  budget.add(bytes)
+  return () => {
+    if (returned) return
+    returned = true
+    budget.remove(bytes)
+    giveBack()
   }
 }

@@ -8,8 +8,6 @@ import type { Payload } from '../protocol/payload.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import { StepwiseSender } from './stepwise-sender.js'
 
-/** Requests under way at a time: one is being handled while the next is on its way, and what comes then is gathered. */
-const requestsUnderWay = 2
 /** The store takes no more forms for one stream; a chunk of yet another form goes step by step. */
 const maxTemplates = 256
 
@@ -29,7 +27,8 @@ export class BatchedSender implements ChunkSender {
   /** Templates that the store does not know yet. */
   #newTemplates: string[] = []
   #outbox: Waiting[] = []
-  #underWay = 0
+  /** A request is under way: what is posted meanwhile is gathered, which measured better than a second request. */
+  #underWay = false
   /** The last chunk that was sent: when it has been accepted, all before it have. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -105,7 +104,7 @@ export class BatchedSender implements ChunkSender {
     accepted.catch(() => {})
     this.#last = Promise.all([this.#last, accepted])
     this.#last.catch(() => {})
-    if (this.#underWay < requestsUnderWay) this.#flush()
+    if (!this.#underWay) this.#flush()
     return { bytes, id: undefined, accepted }
   }
 
@@ -115,7 +114,7 @@ export class BatchedSender implements ChunkSender {
     const templates = this.#newTemplates
     this.#outbox = []
     this.#newTemplates = []
-    this.#underWay += 1
+    this.#underWay = true
     writeChunks(
       this.#connection,
       this.#stream,
@@ -123,12 +122,12 @@ export class BatchedSender implements ChunkSender {
       sent.map(({ chunk }) => chunk)
     ).then(
       ids => {
-        this.#underWay -= 1
+        this.#underWay = false
         this.#flush()
         sent.forEach(({ resolve }, index) => resolve(ids[index] as ObjectId))
       },
       (error: unknown) => {
-        this.#underWay -= 1
+        this.#underWay = false
         this.#flush()
         for (const { reject } of sent) reject(error)
       }
