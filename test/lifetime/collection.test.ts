@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { onBothServers } from '../support/both-servers.js'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { memoryReturns } from '../support/settling.js'
 
 onBothServers('Chunks that nobody releases', '16Mi', bench => {
-  afterEach(killProcesses)
+  afterEach(endProcesses)
 
   it('are given back when they are collected, and not before', async () => {
     const client = await bench.client()

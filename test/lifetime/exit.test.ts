@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import { numberedBatch } from '../support/numbered.js'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { memoryReturns } from '../support/settling.js'
 import { onBothServers } from '../support/both-servers.js'
 
@@ -43,7 +43,7 @@ async function read(client: Client, id: string): Promise<void> {
 }
 
 onBothServers('A process', '4Mi', bench => {
-  afterEach(killProcesses)
+  afterEach(endProcesses)
 
   for (const way of bench.subject.store ? [...ends, ...storeEnds] : ends) {
     it(`ends by itself with ${way}`, async () => {

@@ -6,7 +6,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import type { ConsumerJob, ConsumerReport, ProducerJob } from '../support/lifetime-jobs.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { holdingsOf, settled, type Holdings } from '../support/settling.js'
 
@@ -28,8 +28,8 @@ describe('The death of a peer, on the store', () => {
     client = await connect(store.socket)
     start = await holdingsOf(store)
   })
+  afterEach(endProcesses)
   afterEach(async () => {
-    await killProcesses()
     await client.close()
   })
   after(() => store.close())

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { Store } from 'vineyard-streams'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { holdingsOf, settled } from '../support/settling.js'
 import { onBothServers } from '../support/both-servers.js'
 
 onBothServers('Many streams in one process', '16Mi', bench => {
-  afterEach(killProcesses)
+  afterEach(endProcesses)
 
   it('leave no descriptor, mapping, thread or byte behind', async () => {
     const { server } = bench

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { RecordBatchStream } from 'vineyard-streams'
 import { onBothServers } from '../support/both-servers.js'
 import type { ConsumerJob, ProducerJob } from '../support/lifetime-jobs.js'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { memoryReturns } from '../support/settling.js'
 import type { Bench } from '../support/subjects.js'
 
@@ -23,7 +23,7 @@ async function run(bench: Bench, produce: Partial<ProducerJob>, consume: Partial
 }
 
 onBothServers('A large stream', '512Mi', bench => {
-  afterEach(killProcesses)
+  afterEach(endProcesses)
 
   it('brings chunks of 32 MiB past a consumer that is slower, complete and in order', async () => {
     const seen = await run(bench, { chunks: 200, bytes: 2 ** 25 }, { pause: 10 })
@@ -32,7 +32,7 @@ onBothServers('A large stream', '512Mi', bench => {
 })
 
 onBothServers('Chunks that are kept', '16Mi', bench => {
-  afterEach(killProcesses)
+  afterEach(endProcesses)
 
   it('are all intact at the end', async () => {
     // 5,000 rows of the seed page's columns are 80 KB: this is more than a quarter of the server may hold.

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Store } from 'vineyard-streams'
-import { killProcesses, TestProcess } from '../support/processes.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { holdingsOf, settled } from '../support/settling.js'
 
 const long = process.env['VINEYARD_TEST_LONG'] === '1'
@@ -10,7 +10,7 @@ describe('A worker that is terminated in the middle of a stream', () => {
   before(async () => {
     store = await Store.start({ size: '16Mi' })
   })
-  afterEach(killProcesses)
+  afterEach(endProcesses)
   after(() => store.close())
 
   it('leaves a healthy process, tells the peer, and takes everything with it', async () => {

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { lastWait } from './settling.js'
 
 export interface Exit {
   code: number | null
@@ -20,12 +21,15 @@ export class TestProcess {
   #ended = false
 
   /** `job` is what the program gets from `receiveJob`. */
-  constructor(program: string, job: unknown, options: { execArgv?: string[]; env?: NodeJS.ProcessEnv } = {}) {
+  constructor(
+    readonly program: string,
+    job: unknown,
+    options: { execArgv?: string[] } = {}
+  ) {
     this.#child = fork(fileURLToPath(new URL(`../lifetime/processes/${program}.js`, import.meta.url)), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: options.execArgv ?? [],
-      env: { ...process.env, ...options.env }
+      execArgv: options.execArgv ?? []
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.#child.on('message', message => {
@@ -76,7 +80,12 @@ export class TestProcess {
   }
 }
 
-/** Ends what a failed test has left running. */
-export async function killProcesses(): Promise<void> {
+/** For afterEach: ends what a failed test has left running, and adds to its error what it was waiting for. */
+export async function endProcesses(this: Mocha.Context): Promise<void> {
+  const { currentTest: test } = this
+  if (test?.state === 'failed' && test.err !== undefined) {
+    const programs = [...running].map(one => `\n${one.program} was still running. ${one.stderr}`)
+    test.err.message += `\nThe last wait: ${lastWait()}${programs.join('')}`
+  }
   await Promise.all([...running].map(one => one.kill()))
 }

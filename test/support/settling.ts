@@ -62,7 +62,7 @@ export async function memoryReturns(client: Client, bytes: number): Promise<void
   }
 }
 
-let pending = ''
+let pending = 'none'
 
 /** What the last wait was for; shown when a test runs into its watchdog. */
 export function lastWait(): string {
