@@ -10,7 +10,11 @@ import { onEachServer } from '../support/subjects.js'
 const kib = 1024
 
 onEachServer('Backpressure', '4Mi', bench => {
-  async function ends(): Promise<{ out: RecordBatchStream; into: RecordBatchStream; clients: [Client, Client] }> {
+  async function ends(): Promise<{
+    out: RecordBatchStream
+    into: RecordBatchStream
+    clients: [Client, Client]
+  }> {
     const clients: [Client, Client] = [await bench.client(), await bench.client()]
     const out = await RecordBatchStream.create(clients[0])
     return { out, into: await RecordBatchStream.open(clients[1], out.id), clients }
@@ -63,7 +67,10 @@ onEachServer('Backpressure', '4Mi', bench => {
     }
   }
 
-  const stops: Record<string, [stop: (writer: StreamWriter, scene: Awaited<ReturnType<typeof ends>>) => unknown, code: string]> = {
+  const stops: Record<
+    string,
+    [stop: (writer: StreamWriter, scene: Awaited<ReturnType<typeof ends>>) => unknown, code: string]
+  > = {
     'close()': [writer => writer.close(), 'ERR_VINEYARD_CLOSED'],
     'fail()': [writer => writer.fail(), 'ERR_VINEYARD_STREAM_FAILED'],
     'client.close()': [(_, { clients }) => clients[0].close(), 'ERR_VINEYARD_CLOSED'],
@@ -73,7 +80,8 @@ onEachServer('Backpressure', '4Mi', bench => {
   for (const [wait, start] of Object.entries(waits)) {
     for (const [name, [stop, code]] of Object.entries(stops)) {
       // Without the store's events a writer learns of a drop when it pushes, and this one gets the memory of the chunks.
-      if (wait === 'memory to allocate' && name.includes('drop') && !bench.subject.name.endsWith('store')) continue
+      if (wait === 'memory to allocate' && name.includes('drop') && !bench.subject.name.endsWith('store'))
+        continue
       it(`ends a wait for ${wait} with ${name}, and leaves nothing`, async () => {
         const watcher = await bench.client()
         const { server } = bench

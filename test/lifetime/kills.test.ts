@@ -49,7 +49,10 @@ describe('The death of a peer, on the store', () => {
   }
 
   /** Reads what is left and checks its order from `first` on; answers how many there were, and how it ended. */
-  async function readOn(readable: AsyncIterable<RecordBatch>, first = 0): Promise<{ count: number; code?: string }> {
+  async function readOn(
+    readable: AsyncIterable<RecordBatch>,
+    first = 0
+  ): Promise<{ count: number; code?: string }> {
     let count = first
     try {
       for await (const batch of readable) {
@@ -79,16 +82,24 @@ describe('The death of a peer, on the store', () => {
       const stream = await RecordBatchStream.create(client)
       const producer = produce(stream, { tells: true, window: { chunks: 5 } })
       await producer.next()
-      for (let number = 0; number < 5; number += 1) expect(await producer.next()).to.deep.equal({ accepted: number })
+      for (let number = 0; number < 5; number += 1)
+        expect(await producer.next()).to.deep.equal({ accepted: number })
       await producer.kill()
-      expect(await readOn(stream.createReadStream())).to.deep.equal({ count: 5, code: 'ERR_VINEYARD_STREAM_FAILED' })
+      expect(await readOn(stream.createReadStream())).to.deep.equal({
+        count: 5,
+        code: 'ERR_VINEYARD_STREAM_FAILED'
+      })
       await stream.drop()
       await settled(store, start)
     })
 
     it('gives the reader what was queued, then a failure, when it waited for memory', async () => {
       const stream = await RecordBatchStream.create(client)
-      const producer = produce(stream, { tells: true, bytes: 1024 * kib, window: { chunks: 99, bytes: Infinity } })
+      const producer = produce(stream, {
+        tells: true,
+        bytes: 1024 * kib,
+        window: { chunks: 99, bytes: Infinity }
+      })
       await producer.next()
       const full = 4
       for (let number = 0; number < full - 1; number += 1) await producer.next()
@@ -122,7 +133,10 @@ describe('The death of a peer, on the store', () => {
       const producer = produce(stream, { haltAllocated: true })
       while ('halted' in (await producer.next()) === false) continue
       await producer.kill()
-      expect(await readOn(stream.createReadStream())).to.deep.equal({ count: 1, code: 'ERR_VINEYARD_STREAM_FAILED' })
+      expect(await readOn(stream.createReadStream())).to.deep.equal({
+        count: 1,
+        code: 'ERR_VINEYARD_STREAM_FAILED'
+      })
       await stream.drop()
       await settled(store, start)
     })
@@ -132,7 +146,10 @@ describe('The death of a peer, on the store', () => {
       const producer = produce(stream, { haltBeforePush: 2 })
       while ('halted' in (await producer.next()) === false) continue
       await producer.kill()
-      expect(await readOn(stream.createReadStream())).to.deep.equal({ count: 2, code: 'ERR_VINEYARD_STREAM_FAILED' })
+      expect(await readOn(stream.createReadStream())).to.deep.equal({
+        count: 2,
+        code: 'ERR_VINEYARD_STREAM_FAILED'
+      })
       await stream.drop()
       await settled(store, start)
     })
@@ -165,7 +182,11 @@ describe('The death of a peer, on the store', () => {
   describe('of the consumer', () => {
     const moments: Record<string, [job: Partial<ConsumerJob>, bytes: number, window: object]> = {
       'before its first read': [{ holdAfter: 0 }, kib, { chunks: 4 }],
-      'while it holds chunks and the writer waits for the window': [{ holdAfter: 2, chunks: 'keep' }, 64 * kib, { chunks: 3 }],
+      'while it holds chunks and the writer waits for the window': [
+        { holdAfter: 2, chunks: 'keep' },
+        64 * kib,
+        { chunks: 3 }
+      ],
       'while it holds chunks and the writer waits for memory': [
         { holdAfter: 2, chunks: 'keep' },
         512 * kib,
@@ -177,7 +198,12 @@ describe('The death of a peer, on the store', () => {
         const stream = await RecordBatchStream.create(client)
         const consumer = consume(stream, job)
         const failure = writing(stream, bytes, window)
-        for (let report = await consumer.next<ConsumerReport>(); !('holding' in report); report = await consumer.next()) continue
+        for (
+          let report = await consumer.next<ConsumerReport>();
+          !('holding' in report);
+          report = await consumer.next()
+        )
+          continue
         if (bytes > 64 * kib) while ((await store.status()).memoryRequests === 0) continue
         await consumer.kill()
         expect(await failure).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
@@ -206,7 +232,7 @@ describe('The death of a peer, on the store', () => {
       const failure = writing(stream, 16 * kib)
       await consumer.next()
       const upTo = Math.random() * 200
-      for (let read = 0; read < upTo; ) ({ read } = await consumer.next())
+      for (let read = 0; read < upTo;) ({ read } = await consumer.next())
       await delay(Math.random() * 3)
       await consumer.kill()
       expect(await failure).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
@@ -228,7 +254,10 @@ describe('The death of a peer, on the store', () => {
     const [healthy, ...doomed] = await Promise.all([1, 2, 3].map(() => RecordBatchStream.create(client)))
     const producer = produce(healthy!, { chunks: 300, bytes: 4 * kib })
     const reading = readOn(healthy!.createReadStream())
-    const victims = [produce(doomed[0]!, { window: { chunks: 4 } }), consume(doomed[1]!, { holdAfter: 1, chunks: 'keep' })]
+    const victims = [
+      produce(doomed[0]!, { window: { chunks: 4 } }),
+      consume(doomed[1]!, { holdAfter: 1, chunks: 'keep' })
+    ]
     const failure = writing(doomed[1]!, 16 * kib)
     for (const victim of victims) await victim.next()
     for (const victim of victims) await victim.kill()

@@ -1,6 +1,13 @@
 import { finished } from 'node:stream/promises'
 import { expect } from 'chai'
-import { connect, RecordBatchStream, release, type Client, type StreamReader, type StreamWriter } from 'vineyard-streams'
+import {
+  connect,
+  RecordBatchStream,
+  release,
+  type Client,
+  type StreamReader,
+  type StreamWriter
+} from 'vineyard-streams'
 import { numberedBatch } from '../support/numbered.js'
 import { needsVineyard } from '../support/vineyardd.js'
 import { kill, servers, type Victim } from '../support/victims.js'
@@ -117,10 +124,13 @@ const afterTheEnd: Outcomes<WriterState> = {
 const writerTable: Table<WriterState, StreamWriter> = {
   'append()': [writer => writer.append(numberedBatch(0, 4096)), { ...afterTheEnd, open: 'id' }],
   'append() of nonsense': [
-    writer => writer.append(Symbol('nonsense') as never),
+    writer => writer.append(Symbol('nonsense')),
     { ...afterTheEnd, open: 'TYPE', dropped: 'STREAM_FAILED | TYPE' }
   ],
-  'allocate()': [async writer => (await writer.allocate(4096)) && 'memory', { ...afterTheEnd, open: 'id', dropped: 'STREAM_FAILED | id' }],
+  'allocate()': [
+    async writer => (await writer.allocate(4096)) && 'memory',
+    { ...afterTheEnd, open: 'id', dropped: 'STREAM_FAILED | id' }
+  ],
   'finish()': [writer => writer.finish(), { ...afterTheEnd, finished: 'nothing' }],
   'fail()': [writer => writer.fail(), everywhere('nothing')],
   'close()': [writer => writer.close(), everywhere('nothing')]
@@ -132,7 +142,11 @@ const clientStates: Record<ClientState, (scene: Scene) => Promise<unknown>> = {
   'server gone': async ({ server }) => kill(server)
 }
 
-const afterTheClient: Outcomes<ClientState> = { open: 'value', closed: 'CLOSED', 'server gone': 'CONNECTION_LOST' }
+const afterTheClient: Outcomes<ClientState> = {
+  open: 'value',
+  closed: 'CLOSED',
+  'server gone': 'CONNECTION_LOST'
+}
 
 const clientTable: Table<ClientState, Scene> = {
   'put()': [({ producer }) => producer.put('text'), { ...afterTheClient, open: 'id' }],
@@ -171,12 +185,15 @@ const clientTable: Table<ClientState, Scene> = {
     ({ out }) => finished(out.createWriteStream().end()),
     { open: 'nothing', closed: 'CLOSED', 'server gone': 'CONNECT' }
   ],
-  'stream.drop()': [
-    ({ out }) => out.drop(),
-    { open: 'nothing', closed: 'CLOSED', 'server gone': 'CONNECT' }
+  'stream.drop()': [({ out }) => out.drop(), { open: 'nothing', closed: 'CLOSED', 'server gone': 'CONNECT' }],
+  'stats()': [
+    async ({ producer }) => producer.stats(),
+    { open: 'value', closed: 'value', 'server gone': 'value' }
   ],
-  'stats()': [async ({ producer }) => producer.stats(), { open: 'value', closed: 'value', 'server gone': 'value' }],
-  'close()': [({ producer }) => producer.close(), { open: 'nothing', closed: 'nothing', 'server gone': 'nothing' }]
+  'close()': [
+    ({ producer }) => producer.close(),
+    { open: 'nothing', closed: 'nothing', 'server gone': 'nothing' }
+  ]
 }
 
 function everywhere<State extends string>(one: string): Outcomes<State> {

@@ -7,7 +7,11 @@ import { memoryReturns } from '../support/settling.js'
 import type { Bench } from '../support/subjects.js'
 
 /** Runs a stream between two processes, and answers what the consumer saw. */
-async function run(bench: Bench, produce: Partial<ProducerJob>, consume: Partial<ConsumerJob>): Promise<unknown> {
+async function run(
+  bench: Bench,
+  produce: Partial<ProducerJob>,
+  consume: Partial<ConsumerJob>
+): Promise<unknown> {
   const client = await bench.client()
   const before = (await client.status()).memoryUsage
   const stream = await RecordBatchStream.create(client)

@@ -11,7 +11,9 @@ import { rejection } from '../../support/rejection.js'
 const { socket, times } = await receiveJob<{ socket: string; times: number }>()
 
 async function terminateWhileItRuns(role: string, stream: string, peer?: () => Promise<void>): Promise<void> {
-  const worker = new Worker(new URL('./worker-end.js', import.meta.url), { workerData: { role, socket, stream } })
+  const worker = new Worker(new URL('./worker-end.js', import.meta.url), {
+    workerData: { role, socket, stream }
+  })
   const running = once(worker, 'message')
   const ended = peer?.()
   await running
@@ -80,6 +82,12 @@ for (const [role, round] of Object.entries(rounds)) {
   for (let time = 0; time < times; time += 1) await round(client, codes)
   const now = ownResources()
   await client.close()
-  await tell({ role, codes: [...new Set(codes)], descriptors: now.descriptors - before.descriptors, mappings: now.mappings - before.mappings, threads: now.threads - before.threads })
+  await tell({
+    role,
+    codes: [...new Set(codes)],
+    descriptors: now.descriptors - before.descriptors,
+    mappings: now.mappings - before.mappings,
+    threads: now.threads - before.threads
+  })
 }
 process.disconnect()
