@@ -32,6 +32,8 @@ interface Pending {
   readonly replyType: string
   /** A request that may wait for somebody else is not subject to the connection's timeout. */
   readonly waits: boolean
+  /** It gives leases back: the connection stays open until it has been answered. */
+  readonly returns: boolean
   resolve(reply: JsonObject): void
   reject(error: Error): void
 }
@@ -107,12 +109,7 @@ export class Connection {
    */
   request(body: RequestBody, replyType: string, options: { waits?: boolean } = {}): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ replyType, waits: options.waits ?? false, resolve, reject })
-      if (this.#pending.length === 1) this.#headChanged()
-      this.#updateRef()
-      this.#channel.send(stringifyJson(body))
-    })
+    return this.#send(body, { replyType, waits: options.waits ?? false, returns: false })
   }
 
   /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
@@ -157,13 +154,13 @@ export class Connection {
   returnLeases(count: number, body: RequestBody, replyType?: string): void {
     this.#leases -= count
     if (this.#failure !== undefined) return
-    if (replyType !== undefined && !this.#closing) {
+    if (replyType === undefined) {
+      this.notify(body)
+    } else {
       // Nobody waits for it, and a lease that was deleted by somebody else is as good as returned.
-      this.request(body, replyType).catch(() => {})
-      return
+      this.#send(body, { replyType, waits: false, returns: true }).catch(() => {})
     }
-    this.notify(body)
-    if (this.#closing && this.#leases === 0) this.#finish(closedError(), 'flush')
+    this.#endWhenReturned('flush')
   }
 
   /**
@@ -173,9 +170,25 @@ export class Connection {
   close(): void {
     if (this.closed) return
     this.#closing = true
-    this.#rejectAll(closedError())
-    if (this.#leases === 0) this.#finish(closedError())
-    else this.#updateRef()
+    // They stay in line: the replies to those behind them are still to be told apart.
+    for (const pending of this.#pending) if (!pending.returns) pending.reject(closedError())
+    this.#updateRef()
+    this.#endWhenReturned('discard')
+  }
+
+  #send(body: RequestBody, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ ...kind, resolve, reject })
+      if (this.#pending.length === 1) this.#headChanged()
+      this.#updateRef()
+      this.#channel.send(stringifyJson(body))
+    })
+  }
+
+  /** A vineyardd that finds its client gone does not always do what it was asked for last, so the answer is awaited. */
+  #endWhenReturned(queued: 'flush' | 'discard'): void {
+    if (!this.#closing || this.#leases > 0 || this.#pending.some(({ returns }) => returns)) return
+    this.#finish(closedError(), queued)
   }
 
   async #register(settings: ConnectionSettings): Promise<void> {
@@ -206,8 +219,7 @@ export class Connection {
 
   #onMessages(messages: ChannelMessage[]): void {
     for (const message of messages) {
-      if (this.closed) {
-        // A connection that only lingers for its leases has nobody who waits for a reply.
+      if (this.#failure !== undefined) {
         if (typeof message === 'number') native.closeFd(message)
         continue
       }
@@ -278,6 +290,7 @@ export class Connection {
       pending.reject(error)
       throw error
     }
+    this.#endWhenReturned('discard')
   }
 
   #onClose(error: NativeError | null): void {
@@ -309,7 +322,8 @@ export class Connection {
 
   #updateRef(): void {
     if (this.#failure !== undefined) return
-    if (!this.#closing && this.#pending.length + this.#holds > 0) this.#channel.ref()
+    const { length } = this.#closing ? this.#pending.filter(({ returns }) => returns) : this.#pending
+    if (length > 0 || (this.#holds > 0 && !this.#closing)) this.#channel.ref()
     else this.#channel.unref()
   }
 

@@ -1,4 +1,5 @@
 import { RecordBatchStreamWriter, type RecordBatch } from 'apache-arrow'
+import { ipcBatch } from '../objects/arrow/ipc-batch.js'
 import { BlobDraft } from '../objects/model.js'
 
 /** Collects the pieces of an Arrow IPC stream instead of joining them: column buffers stay views of the batch. */
@@ -21,7 +22,7 @@ class PieceWriter extends RecordBatchStreamWriter {
  */
 export function ipcDraft(batch: RecordBatch): BlobDraft {
   const writer = new PieceWriter()
-  writer.write(batch)
+  writer.write(ipcBatch(batch))
   writer.finish()
   return new BlobDraft(writer.size, target => {
     let at = 0

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
 import { exists } from '../client/requests.js'
+import { argumentError, checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 
 /** How much a writer may push ahead of the consumer. */
@@ -9,6 +10,18 @@ export interface WindowLimits {
   chunks: number
   /** Bytes of shared memory in them. A larger chunk is pushed when nothing else is outstanding. */
   bytes: number
+}
+
+/** Refuses limits that nothing would ever fit into. */
+export function checkWindow(window: Partial<WindowLimits> = {}): void {
+  checkOptions(window, ['chunks', 'bytes'])
+  for (const [name, value] of Object.entries(window)) {
+    if (value === undefined || (typeof value === 'number' && value >= 1)) continue
+    throw argumentError(
+      'ERR_OUT_OF_RANGE',
+      `The "window.${name}" option must be a number >= 1. Received ${String(value)}`
+    )
+  }
 }
 
 /** The chunks a writer has pushed and its consumer has not left behind. */

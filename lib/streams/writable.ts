@@ -1,4 +1,5 @@
 import { checkOptions } from '../options.js'
+import { checkWindow } from './window.js'
 import { WriterWritable } from './writer-writable.js'
 import type { ChunkSink } from './chunk-source.js'
 import type { WriterOptions } from './writer.js'
@@ -30,4 +31,5 @@ export class ChunkWritable<In> extends WriterWritable<In> {
 
 export function checkWriteStreamOptions(options: WriteStreamOptions, further: readonly string[]): void {
   checkOptions(options, ['signal', 'highWaterMark', 'window', ...further])
+  checkWindow(options.window)
 }

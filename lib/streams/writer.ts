@@ -327,13 +327,5 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
 
 function windowLimits(window: Partial<WindowLimits> | undefined, memoryLimit: number): WindowLimits {
   const { chunks = defaultWindowChunks, bytes = memoryLimit * defaultWindowShare } = window ?? {}
-  for (const [name, value] of Object.entries({ chunks, bytes })) {
-    if (typeof value !== 'number' || !(value >= 1)) {
-      throw argumentError(
-        'ERR_OUT_OF_RANGE',
-        `The "window.${name}" option must be a number >= 1. Received ${String(value)}`
-      )
-    }
-  }
   return { chunks, bytes }
 }

@@ -89,19 +89,6 @@ onEachServer('ByteStream', '64Mi', bench => {
     expect((await reader.next()).done).to.equal(true)
   })
 
-  it('carries eleven chunks of doubling size and refuses a second open', async () => {
-    const { out, into } = await ends()
-    const reader = await into.openReader()
-    expect((await rejection(into.openReader())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
-    const writer = await out.openWriter()
-    for (let index = 0; index < 11; index += 1) await writer.append(Buffer.alloc(2 ** index, index))
-    await writer.finish()
-    for (let index = 0; index < 11; index += 1) {
-      expect((await reader.next()).value).to.deep.equal(Buffer.alloc(2 ** index, index))
-    }
-    expect((await reader.next()).done).to.equal(true)
-  })
-
   it('refuses what is not bytes', async () => {
     const { out } = await ends()
     const writer = await out.openWriter()

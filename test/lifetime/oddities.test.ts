@@ -15,7 +15,7 @@ onEachServer('A stream that is used oddly', '16Mi', bench => {
 
   it('carries very many tiny chunks in order', async () => {
     const { out, into } = await ends()
-    const count = bench.subject.name.endsWith('store') ? 20_000 : 2_000
+    const count = bench.subject.name.endsWith('store') ? 20_000 : 1_000
     const writing = pipeline(
       (function* () {
         for (let number = 0; number < count; number += 1) yield numberedBatch(number, 4)

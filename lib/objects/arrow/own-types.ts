@@ -121,7 +121,9 @@ export function ownSchema(schema: Schema, types: readonly DataType[]): Schema {
 export function ownData(given: Data): Data {
   const type = ownType(given.type)
   const data = completeColumn(given, type)
-  const { offset, length, nullCount } = data
+  const { offset, length } = data
+  // A slice of a column of nulls has forgotten that all of it is null.
+  const nullCount = type.typeId === Type.Null ? length : data.nullCount
   const nullBitmap = nullCount > 0 && offset > 0 ? shifted(data.nullBitmap, offset, length) : data.nullBitmap
   const isBool = type.typeId === Type.Bool
   const values =
