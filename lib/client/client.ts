@@ -96,7 +96,11 @@ export class Client {
     throwIfAborted(options.signal)
     const { connection } = this.core
     const draft = describe(value, { as: checkAs(options.as) })
-    const built = buildObject(connection, draft, { wait: false, scoped: !(draft instanceof BlobDraft) })
+    const built = buildObject(connection, draft, {
+      wait: false,
+      scoped: !(draft instanceof BlobDraft),
+      scopedRoot: false
+    })
     return (await abortable(built, options.signal, one => void this.delete(one.id).catch(() => {}))).id
   }
 

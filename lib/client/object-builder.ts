@@ -13,6 +13,11 @@ export interface BuiltObject {
   bytes: number
 }
 
+export interface BuildOptions extends AllocateOptions {
+  /** On the store: delete the object with the connection unless it has been pushed, named or persisted by then. */
+  scopedRoot: boolean
+}
+
 /**
  * Makes the objects of a draft: all blobs, filled and sealed, then the metadata from the leaves up, one request a level.
  * What it made is deleted again if it fails half-way.
@@ -20,7 +25,7 @@ export interface BuiltObject {
 export async function buildObject(
   connection: Connection,
   draft: Draft,
-  options: AllocateOptions
+  options: BuildOptions
 ): Promise<BuiltObject> {
   if (draft instanceof ExistingObject) return { id: draft.meta.id, bytes: 0 }
   const { levels, blobs } = layOut(draft)
@@ -31,7 +36,8 @@ export async function buildObject(
     for (const level of levels) {
       const created = await createData(
         connection,
-        level.map(object => metadataOf(object, ids, connection.info.instanceId))
+        level.map(object => metadataOf(object, ids, connection.info.instanceId)),
+        connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
       )
       level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
     }

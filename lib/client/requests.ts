@@ -66,12 +66,14 @@ export async function getBuffers(connection: Connection, ids: readonly ObjectId[
 
 // ---- metadata
 
+/** `scoped` is the store's extension: objects that go with the connection unless something takes them over. */
 export async function createData(
   connection: Connection,
-  contents: readonly Stringifiable[]
+  contents: readonly Stringifiable[],
+  scoped = false
 ): Promise<ObjectId[]> {
   const reply = await connection.request(
-    { type: 'create_datas_request', num: contents.length, contents },
+    { type: 'create_datas_request', num: contents.length, contents, scoped: scoped || undefined },
     'create_datas_reply'
   )
   return arrayOf(reply, 'ids').map(replyId)

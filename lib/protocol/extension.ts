@@ -10,6 +10,8 @@
  *   deleted, until `release_leases` gave every count back or the connection closes;
  * - `create_buffers_request` knows `wait: true` (the reply comes when there is memory; 41 at once where the sum can never
  *   fit) and `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes);
+ * - `create_datas_request` knows `scoped: true`: the objects are deleted with the connection unless they have become
+ *   members, or were pushed, named or persisted by then;
  * - `pull_next_stream_chunk_reply` carries `memory_usage`, `memory_limit` (bytes) and `readers` (how many connections
  *   are reading from streams now), the facts of the budget of leased bytes;
  * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered:

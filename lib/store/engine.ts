@@ -6,6 +6,7 @@ import { IdGenerator } from './id-generator.js'
 import { MemoryQueue } from './memory-queue.js'
 import { Metadata } from './metadata.js'
 import { Names } from './names.js'
+import type { ObjectRecord } from './object-record.js'
 import type { Peer } from './peer.js'
 import type { Pool } from './pool.js'
 import { Streams } from './streams.js'
@@ -36,10 +37,12 @@ export class Engine {
     this.streams = new Streams(this.blobs, this.metadata, this.memory, (id, reader) =>
       this.deleteChunk(id, reader)
     )
+    this.streams.onPushed = id => this.unscopeObject(this.metadata.find(id))
     this.blobs.onFreed = () => this.memory.freed()
     this.blobs.onCreated = id => this.objectWaits.arrived(id)
     this.blobs.readersCanFree = () => this.streams.consumable
     this.metadata.onCreated = record => {
+      for (const member of record.members) this.unscopeObject(member)
       for (const id of record.blobs) {
         const blob = this.blobs.find(id)
         if (blob?.scope) this.blobs.unscope(blob)
@@ -78,10 +81,24 @@ export class Engine {
     this.delete(ids, { force: true, deep: false })
   }
 
+  /** The end of `peer` deletes this object, unless something takes it over before. */
+  scopeObject(record: ObjectRecord, peer: Peer): void {
+    record.scope = peer
+    peer.scopedObjects.add(record)
+  }
+
+  /** Something has taken the object over. */
+  unscopeObject(record: ObjectRecord | undefined): void {
+    record?.scope?.scopedObjects.delete(record)
+    if (record) record.scope = undefined
+  }
+
   /** A connection has ended. */
   disconnect(peer: Peer): void {
     peer.closed = true
     this.streams.disconnect(peer)
+    for (const record of [...peer.scopedObjects]) this.delete([record.id], { force: false, deep: true })
+    peer.scopedObjects.clear()
     this.blobs.disconnect(peer)
   }
 }

@@ -1,3 +1,4 @@
+import type { Peer } from './peer.js'
 import { type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
 import { byteOrder } from './value-text.js'
 
@@ -28,6 +29,8 @@ export class ObjectRecord {
   /** Length of the whole text, roughly; what it was when the object was made. */
   readonly weight: number
   deleted = false
+  /** The connection whose end deletes it, unless an owner, a stream, a name or persistence takes it over before. */
+  scope: Peer | undefined
   #segments: Field[] | undefined
 
   constructor(

@@ -1,6 +1,7 @@
 import type { StoreEvent } from '../protocol/extension.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Blob } from './blob.js'
+import type { ObjectRecord } from './object-record.js'
 import type { Stream } from './stream.js'
 
 /** What the store knows of one connection, without how it is connected. */
@@ -15,6 +16,7 @@ export class Peer {
   readonly references = new Set<ObjectId>()
   readonly unsealed = new Set<Blob>()
   readonly scoped = new Set<Blob>()
+  readonly scopedObjects = new Set<ObjectRecord>()
   /** Blobs whose memory is kept because this connection may still look at them. */
   readonly kept = new Set<Blob>()
   readonly writing = new Set<Stream>()

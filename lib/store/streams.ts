@@ -36,6 +36,8 @@ export class Streams {
   /** Streams with queued chunks that a reader is there for. */
   readonly #consumable = new Set<Stream>()
   #readers = 0
+  /** Called for an object that was pushed by its id. */
+  onPushed: (id: ObjectId) => void = () => {}
   /** Called when a stream has come nearer to its end. */
   onProgress: () => void = () => {}
 
@@ -86,6 +88,7 @@ export class Streams {
     const bytes = this.#bytesOf(chunk)
     const blob = isBlobId(chunk) ? this.#blobs.find(chunk) : undefined
     if (blob) this.#blobs.unscope(blob)
+    else this.onPushed(chunk)
     this.queue(stream, [{ id: chunk, bytes }])
     return bytes
   }

@@ -17,7 +17,12 @@ export class StepwiseSender implements ChunkSender {
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
-    const { id } = await buildObject(this.#connection, draft, { wait: true, scoped: true, signal })
+    const { id } = await buildObject(this.#connection, draft, {
+      wait: true,
+      scoped: true,
+      scopedRoot: true,
+      signal
+    })
     return this.#pushOwn(id, bytes, signal)
   }
 

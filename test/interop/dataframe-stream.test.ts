@@ -5,6 +5,7 @@ import { expect } from 'chai'
 import { DataframeStream } from 'vineyard-streams'
 import { batchOf, seedBatch } from '../support/batches.js'
 import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
+import { rejection } from '../support/rejection.js'
 import { plainColumns, typesOf } from './plain.js'
 import { withPython } from './session.js'
 
@@ -114,6 +115,64 @@ withPython('DataframeStream and Python', '64Mi', (bench, python) => {
     expect(column('l').map(list => list && [...list])).to.deep.equal([[1, 2], [], null])
     expect(column('s').map(struct => struct.toJSON())).to.deep.equal([{ x: 1n }, { x: 2n }, { x: 3n }])
     expect(column('n').map(number => number && String(number))).to.deep.equal(['125', '-50', null])
+  })
+
+  /** A chunk that no writer of DataframeStreams makes: what `steps` write with pyarrow's own writer `w`. */
+  async function readForeign(
+    ...chunks: { schema: string; steps?: string; options?: string }[]
+  ): Promise<any[]> {
+    const stream: string = await python.call('streams.new', { kind: 'DataframeStream' })
+    await python.call('streams.append_ipc', { stream, chunks })
+    await python.call('streams.finish', { stream })
+    return (await (await bench.client()).get<DataframeStream>(stream)).createReadStream().toArray()
+  }
+
+  const numbers = "{'a': pa.int64()}"
+
+  it('gives Node every batch of a chunk, and of a chunk without one a batch that tells its schema', async () => {
+    const one = "w.write(pa.record_batch({'a': [1, 2]}))"
+    const chunks = await readForeign(
+      { schema: numbers, steps: `${one}; w.write(pa.record_batch({'a': [3]}))` },
+      { schema: numbers },
+      { schema: numbers, steps: one }
+    )
+    expect(chunks.map(plainColumns)).to.deep.equal([{ a: [1, 2] }, { a: [3] }, { a: [] }, { a: [1, 2] }])
+  })
+
+  it('gives Node dictionaries that are replaced and extended within a chunk', async () => {
+    const batch = (words: string): string =>
+      `w.write(pa.record_batch({'d': pa.array(${words}).dictionary_encode()}))`
+    const schema = "{'d': pa.dictionary(pa.int32(), pa.string())}"
+    for (const options of ['emit_dictionary_deltas=False', 'emit_dictionary_deltas=True']) {
+      const steps = [batch("['x', 'y', 'x']"), batch("['x', 'y', None, 'z']")].join('; ')
+      const chunks = await readForeign({ schema, steps, options }, { schema, steps: batch("['q']") })
+      expect(chunks.map(plainColumns)).to.deep.equal([
+        { d: ['x', 'y', 'x'] },
+        { d: ['x', 'y', null, 'z'] },
+        { d: ['q'] }
+      ])
+    }
+  })
+
+  it('says what is no chunk of a DataframeStream', async () => {
+    for (const chunk of ["b''", "b'text'", '17']) {
+      const stream: string = await python.call('streams.new', { kind: 'DataframeStream' })
+      await python.call('streams.append', { stream, chunks: [chunk] })
+      const found = await (await bench.client()).get<DataframeStream>(stream)
+      const error = await rejection(found.createReadStream().toArray())
+      expect(error.code).to.equal(chunk === '17' ? 'ERR_VINEYARD_TYPE' : 'ERR_VINEYARD_METADATA')
+    }
+  })
+
+  it('says that it cannot read a compressed chunk, which apache-arrow cannot', async () => {
+    const steps = "w.write(pa.record_batch({'a': [1] * 1000}))"
+    for (const compression of ['lz4', 'zstd']) {
+      const error = await rejection(
+        readForeign({ schema: numbers, steps, options: `compression='${compression}'` })
+      )
+      expect(error.code).to.equal('ERR_VINEYARD_METADATA')
+      expect(String(error.cause)).to.match(/compress/i)
+    }
   })
 
   it('gives Node a batch without rows', async () => {

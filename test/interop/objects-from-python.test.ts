@@ -1,5 +1,6 @@
 import { RecordBatch, Table } from 'apache-arrow'
 import { expect } from 'chai'
+import { OpaqueObject, release } from 'vineyard-streams'
 import { plain, plainColumns } from './plain.js'
 import { withPython } from './session.js'
 
@@ -129,20 +130,41 @@ withPython('Objects from Python to Node', '64Mi', (bench, python) => {
     expect(String(bytes)).to.equal('b')
   })
 
-  it('puts back into Python what it got', async () => {
+  it('gives Node an object of an unknown type with its metadata and its blobs', async () => {
     const client = await bench.client()
-    for (const value of [
-      "pa.RecordBatch.from_pydict({'a': [1, None], 's': ['x', None]})",
-      "pd.DataFrame({'a': [1, 2], 'b': [0.5, -1.5], 'c': [True, False]}, index=[10, 20])",
-      "np.arange(6, dtype='int32').reshape(2, 3)"
-    ]) {
-      const first: string = await python.call('objects.put', { value })
-      const back = await client.get(first)
-      const frame = value.startsWith('pd.')
-      const second = await client.put(back, frame ? { as: 'dataframe' } : {})
-      expect(await python.call('objects.get', { object_id: second })).to.deep.equal(
-        await python.call('objects.get', { object_id: first })
-      )
+    const id: string = await python.call('objects.put_unknown')
+    for (const zeroCopy of [true, false]) {
+      const found = await client.get<OpaqueObject>(id, { zeroCopy })
+      expect(found).to.be.instanceOf(OpaqueObject)
+      expect(found).to.include({ id, typename: 'example::Record<int>' })
+      expect(found.meta).to.include({ count_: 3, text_: 'ü' })
+      expect(found.blobs.map(({ key }) => key)).to.deep.equal(['bytes_', 'numbers_.buffer_'])
+      expect(String(found.blob('bytes_'))).to.equal('some bytes')
+      for (const key of ['numbers_.buffer_', found.blobs[1]!.id]) {
+        expect(found.blob(key)).to.deep.equal(Buffer.from(Int32Array.of(0, 1, 2).buffer))
+      }
+      if (release(found))
+        expect(() => found.blob('bytes_'))
+          .to.throw()
+          .with.property('code', 'ERR_VINEYARD_RELEASED')
     }
+  })
+
+  it('gives Node the partitions of a global data frame and of a global tensor', async () => {
+    const client = await bench.client()
+    const parts = ["pd.DataFrame({'a': [1, 2]})", "pd.DataFrame({'a': [3]})"]
+    const frames = await client.get(await python.call<string>('objects.put_global_frame', { parts }))
+    expect(frames.map(plainColumns)).to.deep.equal([{ a: [1, 2] }, { a: [3] }])
+    const tensors = await client.get(
+      await python.call<string>('objects.put_global_tensor', {
+        parts: ['np.arange(2)', 'np.arange(2, 4)'],
+        shape: [4]
+      })
+    )
+    expect([tensors.shape, tensors.partitionShape]).to.deep.equal([[4], [2]])
+    expect(tensors.map((part: any) => [part.partitionIndex, Array.from(part, plain)])).to.deep.equal([
+      [[0], [0, 1]],
+      [[1], [2, 3]]
+    ])
   })
 })

@@ -67,7 +67,7 @@ export function fieldText({ name, type, nullable }: Field): string {
 }
 
 /** The values of a column: null, booleans, texts, arrays of these, and of all others their bytes in hexadecimal digits. */
-function exactValues(data: Data): unknown[] {
+export function exactValues(data: Data): unknown[] {
   return Array.from({ length: data.length }, (_, row) => exactValue(data, row))
 }
 

@@ -6,7 +6,7 @@ const long = process.env['VINEYARD_TEST_LONG'] === '1'
 export function holds(title: string, property: () => Promise<fc.IAsyncProperty<any>>): void {
   it(title, async function () {
     // About a second each.
-    const numRuns = 30
+    const numRuns = 20
     if (long) this.timeout(20 * 60_000)
     await fc.assert(await property(), { numRuns: long ? numRuns * 40 : numRuns })
   })

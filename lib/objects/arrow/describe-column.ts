@@ -30,14 +30,20 @@ function isPlain(type: AnyType, own: boolean): boolean {
       return true
     case Type.List:
     case Type.LargeList:
-      return isPlain(itemType(type), own)
+      return isPlain(itemType(type), own) && (own || !endsInNull(type))
     case Type.FixedSizeList:
-      return !own && isPlain(itemType(type), own)
+      return !own && isPlain(itemType(type), own) && !endsInNull(type)
     default:
       break
   }
   const storage = storageOf(type)
   return storage !== undefined && (!own || storage.own !== undefined)
+}
+
+/** Lists of the null type, which lose rows when Python casts them to the type in the schema (pyarrow 26). */
+function endsInNull(type: AnyType): boolean {
+  if (isOneOf(type, Type.List, Type.LargeList, Type.FixedSizeList)) return endsInNull(itemType(type))
+  return type.typeId === Type.Null
 }
 
 /**

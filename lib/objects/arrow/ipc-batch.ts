@@ -1,7 +1,8 @@
 import type { RecordBatch } from 'apache-arrow'
 import { located } from '../unsupported.js'
+import { columnName } from './field-names.js'
 import { ownData, ownSchema } from './own-types.js'
-import { columnName, columnsOf } from './record-batch.js'
+import { columnsOf } from './record-batch.js'
 import { RowBatch } from './row-batch.js'
 
 /**

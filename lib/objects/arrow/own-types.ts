@@ -31,8 +31,10 @@ import {
   Vector
 } from 'apache-arrow'
 import { VineyardError } from '../../errors.js'
+import { located } from '../unsupported.js'
 import { anyType } from './any-type.js'
 import { bitmapBytes, copyBits } from './bitmap.js'
+import { columnName } from './field-names.js'
 import { completeColumn } from './null-column.js'
 
 /**
@@ -41,7 +43,10 @@ import { completeColumn } from './null-column.js'
  * know.
  */
 export function ownType(type: DataType): DataType {
-  if (type instanceof DataType) return type
+  if (type instanceof DataType) {
+    requireKnown(type)
+    return type
+  }
   const any = anyType(type)
   const children = (any.typeId === Type.Dictionary ? [] : (any.children ?? [])).map(ownField)
   const child = children[0] as Field
@@ -95,8 +100,19 @@ export function ownType(type: DataType): DataType {
     case Type.Dictionary:
       return new Dictionary(ownType(any.dictionary), ownType(any.indices) as never, any.id, any.isOrdered)
     default:
-      throw new VineyardError('ERR_VINEYARD_TYPE', `the Arrow type ${String(type)} cannot be stored`)
+      throw unknownType(type)
   }
+}
+
+/** Types that apache-arrow itself does not know, in whatever depth. */
+function requireKnown(type: DataType): void {
+  if (Type[type.typeId] === undefined) throw unknownType(type)
+  if (type.typeId === Type.Dictionary) requireKnown(anyType(type).dictionary)
+  else for (const field of type.children ?? []) requireKnown(field.type)
+}
+
+function unknownType(type: DataType): VineyardError {
+  return new VineyardError('ERR_VINEYARD_TYPE', `the Arrow type ${String(type)} cannot be stored`)
 }
 
 function ownField(field: Field): Field {
@@ -108,9 +124,10 @@ function ownField(field: Field): Field {
  * types of columns with the same name in its schema (apache-arrow 21.2, `Schema.assign`).
  */
 export function ownSchema(schema: Schema, types: readonly DataType[]): Schema {
-  const fields = schema.fields.map(
-    (field, i) => new Field(field.name, ownType(types[i] ?? field.type), field.nullable, field.metadata)
-  )
+  const fields = schema.fields.map((field, i) => {
+    const type = located(columnName(schema, i), () => ownType(types[i] ?? field.type))
+    return new Field(field.name, type, field.nullable, field.metadata)
+  })
   return new Schema(fields, schema.metadata)
 }
 
@@ -120,10 +137,9 @@ export function ownSchema(schema: Schema, types: readonly DataType[]): Schema {
  */
 export function ownData(given: Data): Data {
   const type = ownType(given.type)
+  if (type.typeId === Type.Null) return nulls(type, given.length)
   const data = completeColumn(given, type)
-  const { offset, length } = data
-  // A slice of a column of nulls has forgotten that all of it is null.
-  const nullCount = type.typeId === Type.Null ? length : data.nullCount
+  const { offset, length, nullCount } = data
   const nullBitmap = nullCount > 0 && offset > 0 ? shifted(data.nullBitmap, offset, length) : data.nullBitmap
   const isBool = type.typeId === Type.Bool
   const values =
@@ -139,6 +155,18 @@ export function ownData(given: Data): Data {
     dictionary,
     data.variadicBuffers
   )
+}
+
+/**
+ * A column of the null type. Python refuses one that does not say that all its rows are null; apache-arrow forgets it in
+ * a slice, and the IPC writer makes slices, unless there is a bitmap to count them by.
+ */
+function nulls(type: DataType, length: number): Data {
+  return new Data(type, 0, length, length, [
+    undefined,
+    undefined,
+    new Uint8Array(bitmapBytes(length))
+  ] as never)
 }
 
 function shifted(bits: Uint8Array | undefined, offset: number, length: number): Uint8Array {

@@ -1,4 +1,4 @@
-import type { Data, DataType, Field, RecordBatch, Schema } from 'apache-arrow'
+import type { Data, DataType, Field, RecordBatch } from 'apache-arrow'
 import { VineyardError } from '../../errors.js'
 import { attachLease } from '../../memory/lease.js'
 import { count, metadataError, numberedMembers, optional } from '../fields.js'
@@ -9,6 +9,7 @@ import { located } from '../unsupported.js'
 import { castColumn } from './cast.js'
 import { readColumn } from './columns.js'
 import { describeColumn } from './describe-column.js'
+import { columnName } from './field-names.js'
 import { opaqueIfPickled } from './opaque-column.js'
 import { isRecordBatch } from './recognise.js'
 import { RowBatch } from './row-batch.js'
@@ -95,10 +96,6 @@ export function columnsOf(batch: RecordBatch): readonly Data[] {
     )
   }
   return columns
-}
-
-export function columnName(schema: Schema, i: number): string {
-  return `column ${JSON.stringify(schema.fields[i]?.name)}`
 }
 
 function nbytesOf(draft: Draft): number {

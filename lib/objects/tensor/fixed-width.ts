@@ -26,6 +26,12 @@ export function fixedWidthType(meta: Metadata): FixedWidthType | undefined {
   return { code: parts[0], kind, width, bigEndian: parts[1] === '>' }
 }
 
+/** Code points that a dtype of fixed-width texts has room for, as `<U3` has for 3; undefined for other dtypes. */
+export function widthOfTexts(dtype: string | undefined): number | undefined {
+  const parts = /^[<>|=]U(\d{1,9})$/.exec(dtype ?? '')
+  return parts === null ? undefined : Number(parts[1])
+}
+
 /** Elements without their padding: texts for `U`, byte strings for `S`. */
 export function readFixedWidth(
   meta: Metadata,
@@ -67,10 +73,13 @@ function decodeUcs4(meta: Metadata, element: Buffer, bigEndian: boolean): string
 }
 
 /**
- * Texts as `<U…`: the widest decides. Returns the type's names and the blob. Refuses null, which it cannot
- * hold.
+ * Texts as `<U…`: at least `least` code points each, and as many as the widest has. Returns the type's names and the blob.
+ * Refuses null, which it cannot hold.
  */
-export function encodeUcs4(texts: readonly (string | null)[]): {
+export function encodeUcs4(
+  texts: readonly (string | null)[],
+  least = 1
+): {
   bits: number
   code: string
   buffer: BlobDraft
@@ -82,7 +91,7 @@ export function encodeUcs4(texts: readonly (string | null)[]): {
       `element ${i}: null has no place in a tensor of more dimensions`
     )
   })
-  const width = Math.max(1, ...codePoints.map(points => points.length))
+  const width = codePoints.reduce((most, points) => Math.max(most, points.length), Math.max(1, least))
   const buffer = new BlobDraft(texts.length * width * 4, target => {
     target.fill(0)
     const view = new DataView(target.buffer, target.byteOffset, target.byteLength)

@@ -9,7 +9,7 @@ import type { Draft, Metadata, ObjectType, ReadContext } from '../model.js'
 import { OpaqueObject } from '../opaque.js'
 import { dtypeNamed, dtypeOfArray } from './dtype.js'
 import type { Dtype, TensorArray } from './dtype.js'
-import { encodeUcs4, fixedWidthType, readFixedWidth } from './fixed-width.js'
+import { encodeUcs4, fixedWidthType, readFixedWidth, widthOfTexts } from './fixed-width.js'
 import { propertiesOf, requireFit, withProperties } from './tensor-value.js'
 import type { TensorProperties } from './tensor-value.js'
 
@@ -109,7 +109,9 @@ function readTexts(meta: Metadata, context: ReadContext): (string | null)[] {
  * Arrays made by `tensor()` or read from a tensor of texts, as opposed to arrays of any values (Sequence).
  */
 function isStringTensor(value: unknown): boolean {
-  return Array.isArray(value) && propertiesOf(value).dtype === 'string'
+  if (!Array.isArray(value)) return false
+  const { dtype } = propertiesOf(value)
+  return dtype === 'string' || widthOfTexts(dtype) !== undefined
 }
 
 function describeNumbers(values: TensorArray): Draft {
@@ -179,11 +181,11 @@ function tensorDraft(
  * shape, so in more dimensions texts have a fixed width (numpy's `<U…`), which has no null.
  */
 function describeTexts(texts: readonly (string | null)[]): Draft {
-  const { shape = [texts.length], partitionIndex = [] } = propertiesOf(texts)
+  const { shape = [texts.length], partitionIndex = [], dtype } = propertiesOf(texts)
   requireFit({ shape }, texts.length)
   if (shape.length === 1)
     return describeTextTensor(describeString(utf8Column(texts)), texts.length, partitionIndex)
-  const { bits, code, buffer } = encodeUcs4(texts)
+  const { bits, code, buffer } = encodeUcs4(texts, widthOfTexts(dtype))
   return tensorDraft(`vineyard::Tensor<str${bits}>`, `str${bits}`, code, buffer.size, buffer, {
     shape,
     order: 'C',

@@ -52,8 +52,10 @@ const createData: Handler = (request, { engine }) => {
   )
 }
 
-const createDatas: Handler = (request, { engine }) => {
+const createDatas: Handler = (request, { engine, peer }) => {
+  const scoped = peer.extension > 0 && readFlag(request, 'scoped')
   const created = engine.metadata.create(readArray(request, 'contents'))
+  if (scoped) for (const { record } of created) engine.scopeObject(record, peer)
   const ids = created.map(({ record }) => record.decimal)
   const instances = created.map(({ record }) => record.instance)
   const signatures = created.map(({ signature }) => signature)
@@ -134,7 +136,9 @@ const existsRequest: Handler = (request, { engine }) =>
   `{"exists":${exists(engine, readId(request, 'id'))},"type":"exists_reply"}`
 
 const persist: Handler = (request, { engine }) => {
-  engine.metadata.persist(readId(request, 'id'))
+  const id = readId(request, 'id')
+  engine.metadata.persist(id)
+  engine.unscopeObject(engine.metadata.find(id))
   return plainReply('persist_reply')
 }
 

@@ -82,14 +82,23 @@ export class Connection {
       if (typeof message === 'number') {
         // No request of a client carries a descriptor.
         closeQuietly(message)
-      } else if (this.#current && message !== null && this.#host.dispatcher.isOneWay(message, this.peer)) {
+      } else if (
+        message !== null &&
+        this.#waitsOrQueues &&
+        this.#host.dispatcher.isOneWay(message, this.peer)
+      ) {
         this.#host.dispatcher.dispatch(message, this.peer)
       } else {
         this.#inbox.push(message)
         this.#inboxBytes += message?.length ?? 0
+        // At once: whether the next message stands behind a request that waits is known only then.
+        this.#work()
       }
     }
-    this.#work()
+  }
+
+  get #waitsOrQueues(): boolean {
+    return this.#current !== undefined || this.#inbox.length > 0
   }
 
   /** Handles what has been received, as far as it can be handled now. */

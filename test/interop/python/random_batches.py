@@ -4,8 +4,9 @@ import random
 
 import numpy as np
 import pyarrow as pa
-from exact import exact_batch
+from exact import exact_batch, exact_values
 from streams import reader_of, writer_of
+from vineyard import ObjectID
 
 UNITS = ('s', 'ms', 'us', 'ns')
 ZONES = (None, 'UTC', 'Europe/Paris', '+05:30')
@@ -181,3 +182,8 @@ def of_bytes(kind, parts, bitmap):
     large = pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
     offsets = np.cumsum([0] + [len(part) for part in parts]).astype('i8' if large else 'i4')
     return pa.Array.from_buffers(kind, len(parts), [bitmap, pa.py_buffer(offsets), pa.py_buffer(b''.join(parts))])
+
+
+def read_arrays(client, ids):
+    arrays = [client.get(ObjectID(one)) for one in ids]
+    return [{'type': str(array.type), 'values': exact_values(array)} for array in arrays]

@@ -108,6 +108,17 @@ def write_blobs(client, stream, chunks):
         vineyard.memory_copy(writer.next(len(data)), data)
 
 
+def append_ipc(client, stream, chunks):
+    """Blobs with Arrow IPC streams as pyarrow's writer makes them; `steps` are statements about that writer, w."""
+    writer = writer_of(client, stream)
+    for chunk in chunks:
+        sink = pa.BufferOutputStream()
+        options = eval(f'pa.ipc.IpcWriteOptions({chunk.get("options", "")})', {'pa': pa})  # pylint: disable=eval-used
+        with pa.ipc.new_stream(sink, pa.schema(evaluate(chunk['schema'])), options=options) as w:
+            exec(chunk.get('steps', ''), {'pa': pa, 'w': w})  # pylint: disable=exec-used
+        writer.append(client.put(sink.getvalue().to_pybytes()))
+
+
 def produce(client, stream, first, count, rows, frames=False):
     """Appends batches `first` to `first + count` of the numbered ones that both languages can make."""
     writer = writer_of(client, stream)

@@ -35,7 +35,7 @@ try {
     const batch = numberedBatch(number, job.bytes, values)
     if (number === job.haltBeforePush) {
       const { connection } = await ClientCore.open(connectionSettings(job.socket))
-      await buildObject(connection, describe(batch, {}), { wait: true, scoped: true })
+      await buildObject(connection, describe(batch, {}), { wait: true, scoped: true, scopedRoot: true })
       await halt()
     }
     await writer.append(batch)

@@ -137,6 +137,24 @@ describe('vineyard::RecordBatch', () => {
       .with.property('code', 'ERR_VINEYARD_TYPE')
   })
 
+  it('names the column of a type that apache-arrow does not know', () => {
+    class Odd extends arrow.DataType {
+      constructor() {
+        super(99 as never)
+      }
+      override toString(): string {
+        return 'Odd'
+      }
+    }
+    const odd = new Odd()
+    for (const type of [odd, new arrow.List(new arrow.Field('item', odd, true))]) {
+      const data = new arrow.Data(type, 0, 1, 0, [Int32Array.of(0, 0), new Int32Array(1)] as never)
+      expect(() => describeValue(batchOf([{ type, data }], ['strange'])))
+        .to.throw(/^column "strange": the Arrow type Odd cannot be stored$/)
+        .with.property('code', 'ERR_VINEYARD_TYPE')
+    }
+  })
+
   it('keeps rows without columns', () => {
     const batch = new arrow.RecordBatch(
       new arrow.Schema([]),

@@ -1,51 +1,13 @@
 /** Values in the form in which fixtures record them: as JSON, the same for Python and for this package. */
 import { RecordBatch, Schema, Table, Type, Vector } from 'apache-arrow'
-import type { DataType, Field } from 'apache-arrow'
+import type { DataType } from 'apache-arrow'
 import { DataFrameBatch } from '#dist/objects/pandas/dataframe-batch.js'
 import { Index } from '#dist/objects/pandas/index-value.js'
 import { Series } from '#dist/objects/pandas/series-type.js'
 import { OpaqueObject } from '#dist/objects/opaque.js'
+import { typeText } from '../../../support/exact.js'
 
 const notATime = -(2n ** 63n)
-const units = ['s', 'ms', 'us', 'ns']
-
-/** The type as pyarrow prints it. */
-function typeText(type: DataType): string {
-  const any = type as unknown as Record<
-    'isSigned' | 'bitWidth' | 'precision' | 'byteWidth' | 'unit' | 'timezone',
-    number
-  >
-  const item = (): string => {
-    const field = type.children[0] as Field
-    return `${field.name}: ${typeText(field.type)}`
-  }
-  switch (type.typeId) {
-    case Type.Int:
-      return `${any.isSigned ? '' : 'u'}int${any.bitWidth}`
-    case Type.Float:
-      return ['halffloat', 'float', 'double'][any.precision] as string
-    case Type.Utf8:
-      return 'string'
-    case Type.LargeUtf8:
-      return 'large_string'
-    case Type.LargeBinary:
-      return 'large_binary'
-    case Type.FixedSizeBinary:
-      return `fixed_size_binary[${any.byteWidth}]`
-    case Type.Date:
-      return any.unit === 0 ? 'date32[day]' : 'date64[ms]'
-    case Type.Time:
-      return `time${any.bitWidth}[${units[any.unit]}]`
-    case Type.Timestamp:
-      return `timestamp[${units[any.unit]}${any.timezone ? `, tz=${any.timezone}` : ''}]`
-    case Type.Duration:
-      return `duration[${units[any.unit]}]`
-    case Type.LargeList:
-      return `large_list<${item()}>`
-    default:
-      return type.toString().toLowerCase()
-  }
-}
 
 function two(value: number): string {
   return String(value).padStart(2, '0')
