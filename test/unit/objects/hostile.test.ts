@@ -256,9 +256,11 @@ describe('hostile metadata', () => {
           const nodes = nodesOf(meta)
           const node = nodes[at % nodes.length] as Record<string, JsonValue>
           const keys = Object.keys(node).filter(name => name !== 'id')
-          const name = keys[key % keys.length] as string
+          const name = keys[key % keys.length]
+          if (name === undefined) continue
           if (drop) delete node[name]
-          else node[name] = value
+          // A copy: the next change may be to this very value, and metadata that were text have no cycles.
+          else node[name] = structuredClone(value)
         }
         expectOrderly(meta, blobsOf({ meta, ...rest }))
       }),
