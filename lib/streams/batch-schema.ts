@@ -1,5 +1,6 @@
-import { RecordBatch, type Schema, type Table } from 'apache-arrow'
+import type { RecordBatch, Schema, Table } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
+import { isRecordBatch, isTable } from '../objects/arrow/recognise.js'
 
 /** A schema as text: what two batches of one stream must have in common. */
 function columnsOf(schema: Schema): string {
@@ -8,18 +9,7 @@ function columnsOf(schema: Schema): string {
 
 /** Whether a value is a RecordBatch or a Table, of any copy of apache-arrow. */
 export function hasSchema(value: unknown): value is RecordBatch | Table {
-  return RecordBatch.isRecordBatch(value) || isTable(value)
-}
-
-/** Whether a value is a Table, of any copy of apache-arrow. */
-export function isTable(value: unknown): value is Table {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'schema' in value &&
-    'batches' in value &&
-    'numRows' in value
-  )
+  return isRecordBatch(value) || isTable(value)
 }
 
 /** Refuses a batch whose columns differ from those of the first, which a consumer would only notice far away. */

@@ -1,8 +1,9 @@
 import { Data, RecordBatch, Struct } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
+import { isTable } from '../objects/arrow/recognise.js'
 import { takeRows } from '../objects/arrow/take.js'
 import { argumentError } from '../options.js'
-import { hasSchema, isTable } from './batch-schema.js'
+import { hasSchema } from './batch-schema.js'
 import type { Partition } from './partitioned-sink.js'
 
 /**
