@@ -9,7 +9,7 @@ import { Names } from './names.js'
 import type { ObjectRecord } from './object-record.js'
 import type { Peer } from './peer.js'
 import type { Pool } from './pool.js'
-import { Streams } from './streams.js'
+import { Streams } from './streams/streams.js'
 import { Waits } from './waits.js'
 
 /** The store without its connections: memory, metadata, names and streams, and what they do to each other. */
@@ -37,10 +37,10 @@ export class Engine {
     this.streams = new Streams(this.blobs, this.metadata, this.memory, (id, reader) =>
       this.deleteChunk(id, reader)
     )
-    this.streams.onPushed = id => this.unscopeObject(this.metadata.find(id))
+    this.streams.writing.onPushed = id => this.unscopeObject(this.metadata.find(id))
     this.blobs.onFreed = () => this.memory.freed()
     this.blobs.onCreated = id => this.objectWaits.arrived(id)
-    this.blobs.readersCanFree = () => this.streams.consumable
+    this.blobs.readersCanFree = () => this.streams.table.consumable
     this.metadata.onCreated = record => {
       for (const member of record.members) this.unscopeObject(member)
       for (const id of record.blobs) {

@@ -1,5 +1,5 @@
 import type { Peer } from './peer.js'
-import type { Stream } from './stream.js'
+import type { Stream } from './streams/stream.js'
 import type { Waiting } from './waiting.js'
 
 /** How long nothing may move before those behind the first are looked at, in ms. */

@@ -2,7 +2,7 @@ import type { StoreEvent } from '../protocol/extension.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Blob } from './blob.js'
 import type { ObjectRecord } from './object-record.js'
-import type { Stream } from './stream.js'
+import type { Stream } from './streams/stream.js'
 
 /** What the store knows of one connection, without how it is connected. */
 export class Peer {

@@ -38,6 +38,6 @@ export function instanceStatus(engine: Engine, connections: { ipc: number; rpc: 
     blobs: engine.blobs.count,
     objects: engine.metadata.count + engine.compact.count,
     names: engine.names.count,
-    streams: engine.streams.count
+    streams: engine.streams.table.count
   }
 }

@@ -93,7 +93,9 @@ const createBuffers: Handler = (request, context) => {
   const wait = extended && readFlag(request, 'wait')
   const scoped = extended && readFlag(request, 'scoped')
   const stream =
-    extended && request['stream'] !== undefined ? engine.streams.find(readId(request, 'stream')) : undefined
+    extended && request['stream'] !== undefined
+      ? engine.streams.table.find(readId(request, 'stream'))
+      : undefined
   const footprint = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
   if (footprint > engine.blobs.limit) throw noMemory(footprint, engine)
   if (!wait) {

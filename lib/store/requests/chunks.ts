@@ -6,7 +6,7 @@ import type { Engine } from '../engine.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import { readArray, readSize, readStrings } from '../request.js'
-import type { Chunk, Stream } from '../stream.js'
+import type { Chunk, Stream } from '../streams/stream.js'
 import { type Handler, route } from './handler.js'
 
 /** A writer whose chunks have more forms than this writes the others step by step. */
@@ -77,7 +77,7 @@ function readTemplate(text: string): Template {
 
 const writeChunks: Handler = (request, { engine, peer }) => {
   checkExtension(peer)
-  const stream = engine.streams.writable(peer, readTextId(request['id']))
+  const stream = engine.streams.writing.writable(peer, readTextId(request['id']))
   for (const text of readStrings(request, 'templates')) {
     if (stream.templates.length >= maxTemplates)
       throw RequestError.invalid('the stream has too many templates')
@@ -93,7 +93,7 @@ const writeChunks: Handler = (request, { engine, peer }) => {
     const id = template ? engine.compact.add({ number, template, vars, spans, blob }) : blob.id
     return { id, bytes: blob.size }
   })
-  engine.streams.queue(stream, chunks)
+  engine.streams.writing.queue(stream, chunks)
   return `{"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],"type":"write_chunks_reply"}`
 }
 
@@ -114,21 +114,22 @@ const pullChunks: Handler = (request, { engine, peer }) => {
   const id = readTextId(request['id'])
   const limits = { max: readSize(request, 'max'), maxBytes: readSize(request, 'max_bytes') }
   const known = readSize(request, 'templates')
-  engine.streams.leave(peer, id, readSize(request, 'consumed'))
-  return engine.streams.pullMany(peer, id, limits, chunks => {
+  engine.streams.reading.leave(peer, id, readSize(request, 'consumed'))
+  return engine.streams.reading.pullMany(peer, id, limits, chunks => {
     const texts = chunks.map(chunk => chunkText(chunk.id, engine, peer))
-    const templates = engine.streams.find(id)?.templates.slice(known) ?? []
+    const templates = engine.streams.table.find(id)?.templates.slice(known) ?? []
     const { usage, limit } = engine.blobs
     return (
       `{"chunks":[${texts.join(',')}],"fd":${peer.announceFd(engine.poolFd)},"memory_limit":${limit},` +
-      `"memory_usage":${usage},"readers":${engine.streams.readers},"store_fd":${engine.poolFd},` +
+      `"memory_usage":${usage},"readers":${engine.streams.table.readers},"store_fd":${engine.poolFd},` +
       `"templates":${JSON.stringify(templates.map(({ text }) => text))},"type":"pull_chunks_reply"}`
     )
   })
 }
 
 const consumeChunks: Handler = (request, { engine, peer }) => {
-  if (peer.extension > 0) engine.streams.leave(peer, readTextId(request['id']), readSize(request, 'count'))
+  if (peer.extension > 0)
+    engine.streams.reading.leave(peer, readTextId(request['id']), readSize(request, 'count'))
   return undefined
 }
 

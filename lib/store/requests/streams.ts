@@ -5,7 +5,7 @@ import { type Handler, plainReply, route } from './handler.js'
 import { payloadText } from './payload.js'
 
 const createStream: Handler = (request, { engine }) => {
-  engine.streams.create(readId(request, 'object_id'))
+  engine.streams.table.create(readId(request, 'object_id'))
   return plainReply('create_stream_reply')
 }
 
@@ -15,23 +15,23 @@ const openStream: Handler = (request, { engine, peer }) => {
 }
 
 const getNextChunk: Handler = (request, { engine, peer }) =>
-  engine.streams.allocate(peer, readId(request, 'id'), readSize(request, 'size'), blob => {
+  engine.streams.writing.allocate(peer, readId(request, 'id'), readSize(request, 'size'), blob => {
     const fd = blob ? peer.announceFd(engine.poolFd) : -1
     return `{"buffer":${payloadText(blob, engine)},"fd":${fd},"type":"get_next_stream_chunk_reply"}`
   })
 
 const pushChunk: Handler = (request, { engine, peer }) => {
-  const bytes = engine.streams.push(peer, readId(request, 'id'), readId(request, 'chunk'))
+  const bytes = engine.streams.writing.push(peer, readId(request, 'id'), readId(request, 'chunk'))
   const counted = peer.extension > 0 ? `"bytes":${bytes},` : ''
   return `{${counted}"type":"push_next_stream_chunk_reply"}`
 }
 
 const pullChunk: Handler = (request, { engine, peer }) =>
-  engine.streams.pull(peer, readId(request, 'id'), (chunk: ObjectId) => {
+  engine.streams.reading.pull(peer, readId(request, 'id'), (chunk: ObjectId) => {
     const { usage, limit } = engine.blobs
     const facts =
       peer.extension > 0
-        ? `"memory_limit":${limit},"memory_usage":${usage},"readers":${engine.streams.readers},`
+        ? `"memory_limit":${limit},"memory_usage":${usage},"readers":${engine.streams.table.readers},`
         : ''
     return `{"chunk":${objectIdToDecimal(chunk)},${facts}"type":"pull_next_stream_chunk_reply"}`
   })

@@ -196,7 +196,7 @@ describe('extension', () => {
       expect(reader.pull(id).reply).to.include({ memory_usage: 1000, memory_limit: size, readers: 2 })
       writer.ask('stop_stream_request', { id, failed: false })
       reader.pull(id)
-      expect(store.engine.streams.readers).to.equal(1)
+      expect(store.engine.streams.table.readers).to.equal(1)
     })
   })
 

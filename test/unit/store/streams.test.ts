@@ -239,7 +239,7 @@ describe('streams', () => {
       stop()
       reader.pull(id)
       reader.close()
-      expect(store.engine.streams.count).to.equal(0)
+      expect(store.engine.streams.table.count).to.equal(0)
       expect(drop()).to.equal(12)
     })
 

@@ -1,9 +1,11 @@
-import type { ObjectId } from '../protocol/ids.js'
-import type { Blob } from './blob.js'
-import { Fifo } from './fifo.js'
-import type { Peer } from './peer.js'
-import type { Template } from '../protocol/template.js'
-import type { Waiting } from './waiting.js'
+import { Status } from '../../errors.js'
+import type { ObjectId } from '../../protocol/ids.js'
+import type { Template } from '../../protocol/template.js'
+import type { Blob } from '../blob.js'
+import { Fifo } from '../fifo.js'
+import type { Peer } from '../peer.js'
+import { RequestError } from '../request-error.js'
+import type { Waiting } from '../waiting.js'
 
 /** A chunk on its way. `bytes` is what it was counted with when it was pushed. */
 export interface Chunk {
@@ -55,4 +57,8 @@ export class Stream {
   counted = false
 
   constructor(readonly id: ObjectId) {}
+}
+
+export function wrongState(stream: Stream, why: string): RequestError {
+  return new RequestError(Status.InvalidStreamState, `stream ${stream.id}: ${why}`)
 }

@@ -1,0 +1,87 @@
+import { Status } from '../../errors.js'
+import type { ObjectId } from '../../protocol/ids.js'
+import { RequestError } from '../request-error.js'
+import { Stream } from './stream.js'
+
+/** How many streams that were dropped under their writer are remembered, to tell it why. */
+const maxDropped = 4096
+
+/** The streams that exist, and what is remembered of those that do not any more. */
+export class StreamTable {
+  readonly #byId = new Map<ObjectId, Stream>()
+  /** Why streams that no longer exist were dropped. */
+  readonly #dropped = new Map<ObjectId, RequestError>()
+  /** Streams with queued chunks that a reader is there for. */
+  readonly #consumable = new Set<Stream>()
+  #readers = 0
+
+  get count(): number {
+    return this.#byId.size
+  }
+
+  /** Whether some reader could take a chunk, and so free memory. */
+  get consumable(): boolean {
+    return this.#consumable.size > 0
+  }
+
+  /** How many streams are being read: some connection is there for it, and has not been told of its end. */
+  get readers(): number {
+    return this.#readers
+  }
+
+  all(): Stream[] {
+    return [...this.#byId.values()]
+  }
+
+  find(id: ObjectId): Stream | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Throws 12, or why the stream was dropped. */
+  get(id: ObjectId): Stream {
+    const stream = this.#byId.get(id)
+    if (stream) return stream
+    throw this.#dropped.get(id) ?? new RequestError(Status.ObjectNotExists, `there is no stream ${id}`)
+  }
+
+  /** Throws 11 if there is one with this id already. Any id will do. */
+  create(id: ObjectId): Stream {
+    if (this.#byId.has(id)) throw new RequestError(Status.ObjectExists, `the stream ${id} exists already`)
+    this.#dropped.delete(id)
+    const stream = new Stream(id)
+    this.#byId.set(id, stream)
+    return stream
+  }
+
+  has(stream: Stream): boolean {
+    return this.#byId.get(stream.id) === stream
+  }
+
+  delete(stream: Stream): void {
+    this.#byId.delete(stream.id)
+  }
+
+  /** Whoever writes to the stream later is told why it is gone. */
+  remember(id: ObjectId, error: RequestError): void {
+    this.#dropped.set(id, error)
+    if (this.#dropped.size <= maxDropped) return
+    for (const oldest of this.#dropped.keys()) {
+      this.#dropped.delete(oldest)
+      return
+    }
+  }
+
+  /** Forgets it. False if nothing was remembered. */
+  forget(id: ObjectId): boolean {
+    return this.#dropped.delete(id)
+  }
+
+  /** Keeps the sums over all streams right after something has changed. */
+  note(stream: Stream): void {
+    if (stream.ready.length > 0 && stream.readers.size > 0) this.#consumable.add(stream)
+    else this.#consumable.delete(stream)
+    const counted = stream.readers.size > 0 && !stream.endDelivered
+    if (counted !== stream.counted) this.#readers += counted ? 1 : -1
+    stream.counted = counted
+  }
+}

@@ -1,0 +1,146 @@
+import { Status } from '../../errors.js'
+import { emptyBlobId, isBlobId, type ObjectId } from '../../protocol/ids.js'
+import type { Blob } from '../blob.js'
+import type { Blobs } from '../blobs.js'
+import type { MemoryQueue } from '../memory-queue.js'
+import type { Metadata } from '../metadata.js'
+import type { Peer } from '../peer.js'
+import { RequestError } from '../request-error.js'
+import { Waiting } from '../waiting.js'
+import type { StreamReading } from './reading.js'
+import { type Chunk, type Stream, wrongState } from './stream.js'
+import type { StreamTable } from './stream-table.js'
+
+/** get_next_stream_chunk waits while the store is fuller than this. */
+const threshold = 0.8
+
+/** How chunks come into a stream's queue. */
+export class StreamWriting {
+  readonly #table: StreamTable
+  readonly #reading: StreamReading
+  readonly #blobs: Blobs
+  readonly #metadata: Metadata
+  readonly #memory: MemoryQueue
+  /** Called for an object that was pushed by its id. */
+  onPushed: (id: ObjectId) => void = () => {}
+
+  constructor(
+    table: StreamTable,
+    reading: StreamReading,
+    blobs: Blobs,
+    metadata: Metadata,
+    memory: MemoryQueue
+  ) {
+    this.#table = table
+    this.#reading = reading
+    this.#blobs = blobs
+    this.#metadata = metadata
+    this.#memory = memory
+  }
+
+  addWriter(stream: Stream, peer: Peer): void {
+    stream.writers.add(peer)
+    peer.writing.add(stream)
+  }
+
+  /** Queues a chunk, whether it exists or not. Returns the bytes it is counted with. */
+  push(peer: Peer, id: ObjectId, chunk: ObjectId): number {
+    const stream = this.writable(peer, id)
+    const bytes = this.#bytesOf(chunk)
+    const blob = isBlobId(chunk) ? this.#blobs.find(chunk) : undefined
+    if (blob) this.#blobs.unscope(blob)
+    else this.onPushed(chunk)
+    this.queue(stream, [{ id: chunk, bytes }])
+    return bytes
+  }
+
+  /** The stream, for a connection that is about to write to it. Throws 44 or 43 where it must not. */
+  writable(peer: Peer, id: ObjectId): Stream {
+    const stream = this.#table.get(id)
+    checkWritable(stream, peer)
+    this.addWriter(stream, peer)
+    return stream
+  }
+
+  /** Queues chunks, and hands them to the reader that waits. */
+  queue(stream: Stream, chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) stream.ready.push(chunk)
+    this.#reading.serve(stream)
+  }
+
+  /**
+   * Publishes what the last call made and makes a new blob of `size` bytes, sooner or later. `make` composes the reply;
+   * it gets undefined for the empty blob. Throws 41 where the blob could never be made.
+   */
+  allocate(
+    peer: Peer,
+    id: ObjectId,
+    size: number,
+    make: (blob: Blob | undefined) => string
+  ): string | Waiting {
+    const stream = this.writable(peer, id)
+    this.publish(stream)
+    this.#reading.serve(stream)
+    if (size === 0) {
+      // The empty blob is in order like any other chunk.
+      this.queue(stream, [{ id: emptyBlobId, bytes: 0 }])
+      return make(undefined)
+    }
+    if (size >= this.#blobs.limit * threshold) {
+      throw new RequestError(
+        Status.NotEnoughMemory,
+        `a chunk of ${size} bytes can never be made: streams may use ${threshold * 100} % of ${this.#blobs.limit} bytes`
+      )
+    }
+    const waiting = new Waiting()
+    const attempt = (): boolean => {
+      if (this.#blobs.usage + size >= this.#blobs.limit * threshold) return false
+      const blob = this.#blobs.create(size, peer)
+      if (!blob) return false
+      stream.writing = blob
+      waiting.settle(() => make(blob))
+      return true
+    }
+    stream.allocation = waiting
+    waiting.onEnd(() => (stream.allocation = undefined))
+    this.#memory.add({ peer, waiting, stream, attempt })
+    return waiting
+  }
+
+  /** Seals and queues what get_next_stream_chunk made. */
+  publish(stream: Stream): void {
+    const blob = stream.writing
+    stream.writing = undefined
+    if (!blob || blob.deleted) return
+    this.#blobs.seal(blob)
+    stream.ready.push({ id: blob.id, bytes: blob.size })
+  }
+
+  /** Frees what get_next_stream_chunk made: nobody will publish it. */
+  discard(stream: Stream): void {
+    if (stream.writing) this.#blobs.delete(stream.writing)
+    stream.writing = undefined
+  }
+
+  /** Ends what the writers wait for. Their failure is for everybody but `by`, who has caused it. */
+  tell(stream: Stream, error: RequestError, by: Peer | undefined): void {
+    stream.allocation?.fail(error)
+    this.#memory.failWritersOf(stream, error)
+    const { opener } = stream
+    if (opener && opener !== by && opener.extension > 0 && !opener.closed) {
+      opener.notify({ event: 'stream_failed', id: stream.id, code: error.status, message: error.message })
+    }
+  }
+
+  #bytesOf(chunk: ObjectId): number {
+    return isBlobId(chunk) ? (this.#blobs.find(chunk)?.size ?? 0) : (this.#metadata.find(chunk)?.bytes ?? 0)
+  }
+}
+
+function checkWritable(stream: Stream, peer: Peer): void {
+  if (stream.allocation) throw wrongState(stream, 'another writer is waiting for memory')
+  if (stream.ended === 'failed' && peer.extension > 0) {
+    throw new RequestError(Status.StreamFailed, stream.reason)
+  }
+  if (stream.ended) throw wrongState(stream, 'the stream has been stopped')
+}
