@@ -7,15 +7,37 @@ export function argumentError(
   return Object.assign(error, { code })
 }
 
-/** Refuses option objects with a name that nobody reads: most often a misspelling. */
-export function checkOptions(options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "options" argument must be an object')
+/**
+ * Refuses option objects with a name that nobody reads, most often a misspelling, and a `signal` that is none. `internal`
+ * are names that are read and not told of.
+ */
+export function checkOptions(
+  options: unknown,
+  known: readonly string[],
+  internal: readonly string[] = []
+): void {
+  checkIsObject(options)
+  const unknown = Object.keys(options).filter(name => !known.includes(name) && !internal.includes(name))
+  if (unknown.length === 0) {
+    checkSignal((options as { signal?: unknown }).signal)
+    return
   }
-  const unknown = Object.keys(options).filter(name => !known.includes(name))
-  if (unknown.length === 0) return
   throw argumentError(
     'ERR_INVALID_ARG_VALUE',
     `Unknown option${unknown.length > 1 ? 's' : ''} ${unknown.map(name => `"${name}"`).join(', ')}. Known: ${known.join(', ')}`
+  )
+}
+
+export function checkIsObject(options: unknown): asserts options is object {
+  if (typeof options === 'object' && options !== null) return
+  throw argumentError('ERR_INVALID_ARG_TYPE', 'The "options" argument must be an object')
+}
+
+/** As Node does: whatever has an `aborted` is taken for a signal, those of other realms and polyfills too. */
+function checkSignal(signal: unknown): void {
+  if (signal === undefined || (typeof signal === 'object' && signal !== null && 'aborted' in signal)) return
+  throw argumentError(
+    'ERR_INVALID_ARG_TYPE',
+    `The "signal" option must be an AbortSignal. Received ${String(signal)}`
   )
 }

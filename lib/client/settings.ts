@@ -41,7 +41,7 @@ function resolveAddress(address: string | undefined): string {
 }
 
 export function connectionSettings(address: unknown, options: ConnectOptions = {}): ConnectionSettings {
-  checkOptions(options, ['username', 'password', 'signal', 'timeout', 'extensions'])
+  checkOptions(options, ['username', 'password', 'signal', 'timeout'], ['extensions'])
   if (address !== undefined && (typeof address !== 'string' || address === '')) {
     throw argumentError('ERR_INVALID_ARG_TYPE', 'The "address" argument must be a path or tcp://host:port')
   }

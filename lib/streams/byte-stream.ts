@@ -26,6 +26,8 @@ const defaultChunkSize = 2 ** 20
 export interface ByteReadStreamOptions extends ReadStreamOptions {
   /** Give each chunk as a Buffer of its own, in shared memory where the server can keep it, instead of joined bytes. */
   objectMode?: boolean | undefined
+  /** Gives text instead of Buffers, as `setEncoding` does. Not with `objectMode`. */
+  encoding?: BufferEncoding | undefined
 }
 
 export interface ByteWriteStreamOptions extends WriteStreamOptions {
@@ -61,7 +63,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
 
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
   override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
-    checkReadStreamOptions(options, ['objectMode'])
+    checkReadStreamOptions(options, ['encoding'])
     if (options.objectMode === true)
       return new ChunkReadable(() => this.connectReader(this.client, options), options)
     return new ByteReadable(() => this.connectReader(this.client, { ...options, copy: true }), options)

@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests.js'
-import { argumentError } from '../options.js'
+import { argumentError, checkIsObject } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import {
@@ -39,6 +39,7 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
         `The "count" argument must be an integer >= 1. Received ${String(count)}`
       )
     }
+    checkIsObject(options)
     const { name, ...memberOptions } = options
     const streams: Member[] = []
     let id: ObjectId | undefined

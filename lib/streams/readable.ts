@@ -10,11 +10,13 @@ const defaultHighWaterMark = 2
 /** No further chunk is fetched ahead while unread ones hold this much. */
 const readAheadBytes = 64 * 2 ** 20
 
-export interface ReadStreamOptions extends ReaderOptions {
+export interface ReadStreamOptions extends Omit<ReaderOptions, 'signal'> {
   /** Destroys the stream with an AbortError. */
   signal?: AbortSignal | undefined
   /** Chunks that are fetched ahead: 2 by default. For a byte stream bytes, as in every byte-mode Readable. */
   highWaterMark?: number | undefined
+  /** Always true, except for a byte stream, where it gives the chunks as they are. */
+  objectMode?: boolean | undefined
 }
 
 /** A stream's chunks as a core object-mode Readable. Destroying it before its end gives the stream up. */
@@ -89,13 +91,32 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   }
 }
 
+/** Refuses what a Readable does not know; `further` are options of a stream type, which may then choose its mode. */
 export function checkReadStreamOptions(options: ReadStreamOptions, further: readonly string[] = []): void {
-  checkOptions(options, ['signal', 'highWaterMark', 'copy', 'idleTimeout', ...further])
-  const { idleTimeout } = options
-  if (idleTimeout !== undefined && !(typeof idleTimeout === 'number' && idleTimeout > 0)) {
-    throw argumentError(
-      'ERR_OUT_OF_RANGE',
-      `The "idleTimeout" option must be a number of milliseconds > 0. Received ${String(idleTimeout)}`
-    )
-  }
+  checkOptions(options, ['signal', 'highWaterMark', 'objectMode', 'copy', 'idleTimeout', ...further])
+  if (further.length === 0) requireObjectMode(options.objectMode)
+  checkIdleTimeout(options.idleTimeout)
+}
+
+/** Refuses what `openReader` does not know. */
+export function checkReaderOptions(options: ReaderOptions): void {
+  checkOptions(options, ['signal', 'copy', 'idleTimeout'])
+  checkIdleTimeout(options.idleTimeout)
+}
+
+/** Node's streams are often told what these are anyway. */
+export function requireObjectMode(objectMode: boolean | undefined): void {
+  if (objectMode === undefined || objectMode === true) return
+  throw argumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `The "objectMode" option must be true: chunks of this stream are objects. Received ${String(objectMode)}`
+  )
+}
+
+function checkIdleTimeout(idleTimeout: number | undefined): void {
+  if (idleTimeout === undefined || (typeof idleTimeout === 'number' && idleTimeout > 0)) return
+  throw argumentError(
+    'ERR_OUT_OF_RANGE',
+    `The "idleTimeout" option must be a number of milliseconds > 0. Received ${String(idleTimeout)}`
+  )
 }

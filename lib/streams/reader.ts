@@ -7,6 +7,7 @@ import { ObjectReader, type ReadMode } from '../client/object-reader.js'
 import { openStream, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
+import { checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
@@ -25,6 +26,8 @@ export interface ReaderOptions {
   copy?: boolean | undefined
   /** Milliseconds without a chunk after which `next` gives up with ERR_VINEYARD_TIMEOUT; for foreign producers. */
   idleTimeout?: number | undefined
+  /** Ends the opening. */
+  signal?: AbortSignal | undefined
 }
 
 export interface NextOptions {
@@ -86,7 +89,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     target: ReaderTarget<Out>,
     options: ReaderOptions = {}
   ): Promise<StreamReader<Out>> {
-    const connection = await core.connect()
+    const connection = await core.connect(options.signal)
     try {
       await openStream(connection, target.id, readMode)
       return new StreamReader(core, connection, target, options)
@@ -100,7 +103,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    * The next value, or `{ done: true }` at the end. Rejects with ERR_VINEYARD_STREAM_FAILED when the producer failed or
    * died, after everything it had appended was read.
    */
-  async next(options: NextOptions = {}): Promise<IteratorResult<Out, undefined>> {
+  async next(options?: NextOptions): Promise<IteratorResult<Out, undefined>> {
+    if (options !== undefined) checkOptions(options, ['signal'])
     const chunk = await this.nextChunk(options)
     return chunk === undefined ? { done: true, value: undefined } : { done: false, value: chunk.value }
   }
@@ -124,7 +128,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    * The id of the next object instead of its value, or undefined at the end. The object is deleted by the call after:
    * read it, or copy it, before.
    */
-  nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
+  async nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
+    checkOptions(options, ['signal'])
     return this.#calls.run(async () => {
       const pulled = await this.#nextPulled(options)
       this.#pull = undefined

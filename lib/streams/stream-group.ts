@@ -2,7 +2,7 @@ import type { Client } from '../client/client.js'
 import { deleteData, dropName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
 import type { Metadata } from '../objects/model.js'
-import { argumentError } from '../options.js'
+import { argumentError, checkIsObject } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { ByteStream } from './byte-stream.js'
 import type { ChunkSink, ChunkSource } from './chunk-source.js'
@@ -52,6 +52,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
    */
   createReadStream(options: ReadStreamOptions = {}): TypedReadable<ReadFrom<Member>> {
     checkReadStreamOptions(options)
+    const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...readerOptions } = options
     const leaves = this.#leaves()
     if (leaves.some(stream => stream instanceof ByteStream)) {
       throw new VineyardError(
@@ -60,24 +61,26 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
       )
     }
     const open = async (): Promise<ChunkSource<ReadFrom<Member>>> =>
-      new MergedSource(await openAll(leaves, leaf => leaf.openReader(this.client, options)))
+      new MergedSource(await openAll(leaves, leaf => leaf.openReader(this.client, readerOptions)))
     return new ChunkReadable(open, options)
   }
 
   /** An object-mode Writable whose values go to the members by `partition`. All members finish, or all fail. */
   createWriteStream(options: GroupWriteStreamOptions = {}): TypedWritable<WrittenTo<Member>> {
-    const { partition, ...writerOptions } = options
+    checkIsObject(options)
+    const { partition, ...streamOptions } = options
+    const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...writerOptions } = streamOptions
     const leaves = this.#leaves()
     if (leaves.length === 0)
       throw argumentError('ERR_INVALID_ARG_VALUE', 'a group without streams cannot be written')
-    for (const leaf of leaves) checkWriteStreamOptions(writerOptions, leaf.writerOptionNames)
+    for (const leaf of leaves) checkWriteStreamOptions(streamOptions, leaf.writerOptionNames)
     const partitioned = partitionOf(partition, leaves.length)
     const open = async (): Promise<ChunkSink<unknown>> =>
       new PartitionedSink(
         await openAll(leaves, leaf => leaf.openWriter(this.client, writerOptions)),
         partitioned
       )
-    return new ChunkWritable(open, writerOptions)
+    return new ChunkWritable(open, streamOptions)
   }
 
   /** Removes the members with what is queued in them, the group's object and its name. */

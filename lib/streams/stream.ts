@@ -8,11 +8,21 @@ import type { Draft, Metadata } from '../objects/model.js'
 import { checkOptions } from '../options.js'
 import { checkObjectId, isObjectId, type ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
-import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import {
+  ChunkReadable,
+  checkReaderOptions,
+  checkReadStreamOptions,
+  type ReadStreamOptions
+} from './readable.js'
 import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js'
 import { discardStream } from './teardown.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
-import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
+import {
+  checkWriterOptions,
+  ChunkWritable,
+  checkWriteStreamOptions,
+  type WriteStreamOptions
+} from './writable.js'
 import { StreamWriter } from './writer.js'
 
 export interface CreateStreamOptions {
@@ -70,7 +80,7 @@ export abstract class VineyardStream<
 
   /** The lower level of reading, through this stream's client or another one. */
   async openReader(client: Client = this.client, options: ReaderOptions = {}): Promise<StreamReader<Out>> {
-    checkReadStreamOptions(options)
+    checkReaderOptions(options)
     return this.connectReader(client, options)
   }
 
@@ -79,7 +89,7 @@ export abstract class VineyardStream<
     client: Client = this.client,
     options: WriteOptions = {} as WriteOptions
   ): Promise<StreamWriter<In>> {
-    checkWriteStreamOptions(options, this.writerOptionNames)
+    checkWriterOptions(options, this.writerOptionNames)
     return this.connectWriter(client, options)
   }
 

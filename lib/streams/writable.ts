@@ -1,14 +1,17 @@
 import { checkOptions } from '../options.js'
+import { requireObjectMode } from './readable.js'
 import { checkWindow } from './window.js'
 import { WriterWritable } from './writer-writable.js'
 import type { ChunkSink } from './chunk-source.js'
 import type { WriterOptions } from './writer.js'
 
-export interface WriteStreamOptions extends WriterOptions {
+export interface WriteStreamOptions extends Omit<WriterOptions, 'signal'> {
   /** Destroys the stream with an AbortError, which fails it for its reader. */
   signal?: AbortSignal | undefined
   /** Chunks that `write` takes before it returns false: 1 by default. For a byte stream bytes. */
   highWaterMark?: number | undefined
+  /** Always true, except for a byte stream, where it makes each Buffer a chunk. */
+  objectMode?: boolean | undefined
 }
 
 /**
@@ -29,7 +32,15 @@ export class ChunkWritable<In> extends WriterWritable<In> {
   }
 }
 
+/** Refuses what a Writable does not know. `further` are options of the stream type's writers. */
 export function checkWriteStreamOptions(options: WriteStreamOptions, further: readonly string[]): void {
-  checkOptions(options, ['signal', 'highWaterMark', 'window', ...further])
+  checkOptions(options, ['signal', 'highWaterMark', 'objectMode', 'window', ...further])
+  if (!further.includes('objectMode')) requireObjectMode(options.objectMode)
+  checkWindow(options.window)
+}
+
+/** Refuses what `openWriter` does not know. */
+export function checkWriterOptions(options: WriterOptions, further: readonly string[]): void {
+  checkOptions(options, ['signal', 'window', ...further])
   checkWindow(options.window)
 }

@@ -8,7 +8,7 @@ import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '.
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { Draft } from '../objects/model.js'
-import { argumentError } from '../options.js'
+import { argumentError, checkOptions } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import { BatchedSender } from './batched-sender.js'
@@ -25,6 +25,8 @@ const defaultWindowShare = 1 / 4
 export interface WriterOptions {
   /** Chunks and bytes that may be pushed and not consumed: 64 chunks and a quarter of the server's memory by default. */
   window?: Partial<WindowLimits> | undefined
+  /** Ends the opening. */
+  signal?: AbortSignal | undefined
 }
 
 /** What a writer needs to know of its stream. */
@@ -91,7 +93,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     target: WriterTarget<In>,
     options: WriterOptions = {}
   ): Promise<StreamWriter<In>> {
-    const connection = await core.connect()
+    const connection = await core.connect(options.signal)
     try {
       await openStream(connection, target.id, writeMode)
       const { memoryLimit } = await instanceStatus(connection)
@@ -112,8 +114,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. An abort leaves
    * the stream without this chunk and usable.
    */
-  async append(value: In | ObjectId | Uint8Array, options: { signal?: AbortSignal } = {}): Promise<ObjectId> {
-    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), options.signal)
+  async append(value: In | ObjectId | Uint8Array, options?: { signal?: AbortSignal }): Promise<ObjectId> {
+    if (options !== undefined) checkOptions(options, ['signal'])
+    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), options?.signal)
     try {
       return await accepted
     } catch (error) {
@@ -132,6 +135,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * What is never appended is freed when the writer is closed.
    */
   async allocate(size: number, options: { signal?: AbortSignal } = {}): Promise<Buffer> {
+    checkOptions(options, ['signal'])
     if (!Number.isSafeInteger(size) || size < 1) {
       throw argumentError(
         'ERR_OUT_OF_RANGE',

@@ -13,6 +13,8 @@ const running = new Set<TestProcess>()
 export class TestProcess {
   /** Its standard error output so far: warnings and crashes. */
   stderr = ''
+  /** Its standard output so far. */
+  stdout = ''
   /** Resolves when it has ended, by itself or not. */
   readonly exit: Promise<Exit>
   readonly #child: ChildProcess
@@ -28,10 +30,11 @@ export class TestProcess {
   ) {
     this.#child = fork(fileURLToPath(new URL(`../lifetime/processes/${program}.js`, import.meta.url)), {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: options.execArgv ?? []
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     this.#child.on('message', message => {
       this.#messages.push(message)
       this.#wake?.()

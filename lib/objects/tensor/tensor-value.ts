@@ -1,4 +1,5 @@
 import { VineyardError } from '../../errors.js'
+import { checkOptions } from '../../options.js'
 import { dtypeNamed, dtypeOfArray } from './dtype.js'
 import type { Dtype, TensorArray } from './dtype.js'
 
@@ -77,8 +78,10 @@ export interface TensorOptions {
  */
 export function tensor(
   data: NodeJS.TypedArray | readonly (number | bigint | boolean | string | null)[],
-  { shape, dtype, partitionIndex = [] }: TensorOptions = {}
+  options: TensorOptions = {}
 ): NumericTensor | StringTensor {
+  checkOptions(options, ['shape', 'dtype', 'partitionIndex'])
+  const { shape, dtype, partitionIndex = [] } = options
   for (const [name, value] of Object.entries({ shape, partitionIndex })) {
     if (value !== undefined && !isShape(value)) {
       throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"${name}" must be an array of integers from 0`)
