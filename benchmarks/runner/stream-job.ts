@@ -1,0 +1,10 @@
+import type { DriverName } from '../drivers/drivers.js'
+import type { Work } from '../model.js'
+
+/** What one of the two processes of a stream has to do. */
+export interface StreamJob {
+  role: 'producer' | 'consumer'
+  driver: DriverName
+  address: unknown
+  work: Work
+}
