@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortable, AbortError } from '../abort.js'
 import { Status, VineyardError } from '../errors.js'
-import { emptyBlobId } from '../protocol/ids.js'
+import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
 import { createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
@@ -15,6 +15,8 @@ export interface AllocateOptions {
   wait: boolean
   /** On the store: free the blobs with the connection unless an object or a stream has taken them by then. */
   scoped: boolean
+  /** Told of the blobs before anything is done with them. */
+  allocated?: ((ids: readonly ObjectId[]) => void) | undefined
   /** Stops the waiting, not a request that is under way. */
   signal?: AbortSignal | undefined
 }
@@ -48,7 +50,9 @@ async function allocate(
   let limitChecked = false
   for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
     try {
-      return await allocateOneByOne(connection, sizes)
+      const made = await allocateOneByOne(connection, sizes)
+      options.allocated?.(made.map(({ id }) => id))
+      return made
     } catch (error) {
       if (!options.wait || (error as VineyardError).status !== Status.NotEnoughMemory) throw error
       if (!limitChecked) {

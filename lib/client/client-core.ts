@@ -4,6 +4,7 @@ import { Connection } from './connection.js'
 import { Counters } from './counters.js'
 import { LeaseReturns } from './lease-returns.js'
 import { ObjectReader } from './object-reader.js'
+import { PeerWatch } from './peer-watch.js'
 import type { ConnectionSettings } from './settings.js'
 
 /** What a client closes before itself: readers and writers. */
@@ -20,6 +21,8 @@ export class ClientCore {
   readonly budget: LeaseBudget
   readonly reader: ObjectReader
   readonly counters = new Counters()
+  /** Looks after the other ends of this client's streams where the server does not. */
+  readonly peers = new PeerWatch()
   readonly #dependents = new Set<Dependent>()
   #closing: Promise<void> | undefined
 
@@ -71,6 +74,7 @@ export class ClientCore {
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#dependents].map(dependent => dependent.close()))
+    this.peers.close()
     this.connection.close()
   }
 }

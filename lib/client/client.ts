@@ -5,6 +5,7 @@ import { describe } from '../objects/registry.js'
 import { argumentError, checkOptions } from '../options.js'
 import { checkObjectId, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
+import { sweep } from '../streams/orphans.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
 import type { StreamStats } from './counters.js'
@@ -73,7 +74,10 @@ export class Client {
 
   /** @internal */
   static async connect(settings: ClientCore['settings'], signal?: AbortSignal): Promise<Client> {
-    return new Client(await ClientCore.open(settings, signal))
+    const core = await ClientCore.open(settings, signal)
+    // A vineyardd does not free what the dead held.
+    if (!core.connection.extended) void sweep(core)
+    return new Client(core)
   }
 
   /** Path of the server's socket. */

@@ -11,6 +11,8 @@ export interface BuiltObject {
   id: ObjectId
   /** Bytes of shared memory its blobs take. */
   bytes: number
+  /** What was made for it: blobs and member objects. */
+  parts: ObjectId[]
 }
 
 export interface BuildOptions extends AllocateOptions {
@@ -27,7 +29,7 @@ export async function buildObject(
   draft: Draft,
   options: BuildOptions
 ): Promise<BuiltObject> {
-  if (draft instanceof ExistingObject) return { id: draft.meta.id, bytes: 0 }
+  if (draft instanceof ExistingObject) return { id: draft.meta.id, bytes: 0, parts: [] }
   const { levels, blobs } = layOut(draft)
   const made = await fillBlobs(connection, [...blobs], options)
   const ids = new Map<Draft, ObjectId>()
@@ -45,7 +47,8 @@ export async function buildObject(
     await undo(connection, ids, [...made.values()])
     throw error
   }
-  return { id: ids.get(draft) as ObjectId, bytes: sizeOf(blobs) }
+  const id = ids.get(draft) as ObjectId
+  return { id, bytes: sizeOf(blobs), parts: [...ids.values()].filter(part => part !== id) }
 }
 
 /** Bytes of shared memory that a draft will take. */

@@ -1,7 +1,7 @@
 import { Status, VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import { Lease } from '../memory/lease.js'
-import { processIdentity } from '../memory/process-identity.js'
+import { ownIdentity } from '../memory/identity.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
@@ -122,7 +122,7 @@ export class ObjectReader {
   /** Leases by a shallow copy, which must exist before anything else happens to the object. */
   async #readOnVineyardd<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
     const [copy, meta] = await Promise.allSettled([
-      shallowCopy(this.#connection, id, { typename: leaseTypename, owner: processIdentity() }),
+      shallowCopy(this.#connection, id, { typename: leaseTypename, owner: ownIdentity() }),
       this.metadata(id)
     ])
     if (copy.status === 'rejected' || meta.status === 'rejected') {

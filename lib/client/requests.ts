@@ -135,6 +135,17 @@ export async function persist(connection: Connection, id: ObjectId): Promise<voi
   await connection.request({ type: 'persist_request', id: wire(id) }, 'persist_reply')
 }
 
+/** Adds labels to an object, which may be transient. */
+export async function label(
+  connection: Connection,
+  id: ObjectId,
+  labels: Readonly<Record<string, string>>
+): Promise<void> {
+  // A vineyardd crashes where there are fewer values than keys.
+  const [keys, values] = [Object.keys(labels), Object.values(labels)]
+  await connection.request({ type: 'label_request', id: wire(id), keys, values }, 'label_reply')
+}
+
 /** The copy has the same members; `extra` values must be primitives. */
 export async function shallowCopy(
   connection: Connection,

@@ -16,6 +16,8 @@ export function chunkId(chunk: PulledChunk): ObjectId {
 export interface ChunkFeed {
   /** The next chunk. Rejects with status 42 at the end and 43 where the stream failed. */
   next(): Promise<PulledChunk>
+  /** How many chunks it has had, where a ConsumerGuard needs to know. */
+  readonly pulled?: number
   /** Gives back what was fetched and never asked for. */
   close(): void
 }
@@ -25,6 +27,7 @@ export class SingleFeed implements ChunkFeed {
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
+  pulled = 0
 
   constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget) {
     this.#connection = connection
@@ -34,6 +37,7 @@ export class SingleFeed implements ChunkFeed {
 
   async next(): Promise<PulledChunk> {
     const { id, memory } = await pullChunk(this.#connection, this.#stream)
+    this.pulled += 1
     if (memory !== undefined) this.#budget.observe(memory)
     return id
   }

@@ -8,6 +8,8 @@ export interface Sent {
   bytes: number
   /** Its id, where the server has accepted it already. */
   id: ObjectId | undefined
+  /** What it was made of, where nobody else would free that. */
+  parts?: readonly ObjectId[] | undefined
   /** Resolves when the server has accepted it. */
   accepted: Promise<ObjectId>
 }

@@ -11,6 +11,7 @@ import { checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
+import { ConsumerGuard } from './consumer-guard.js'
 import { Serial } from './serial.js'
 import { discardStream } from './teardown.js'
 
@@ -52,6 +53,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   readonly #connection: Connection
   readonly #feed: ChunkFeed
   readonly #objects: ObjectReader
+  readonly #guard: ConsumerGuard | undefined
   readonly #target: ReaderTarget<Out>
   readonly #mode: ReadMode
   readonly #idleTimeout: number | undefined
@@ -67,7 +69,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     core: ClientCore,
     connection: Connection,
     target: ReaderTarget<Out>,
-    options: ReaderOptions
+    options: ReaderOptions,
+    guard: ConsumerGuard | undefined
   ) {
     this.#core = core
     this.#connection = connection
@@ -76,6 +79,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     this.#objects = new ObjectReader(connection, returns, core.budget)
     const Feed = connection.extended ? BatchedFeed : SingleFeed
     this.#feed = new Feed(connection, target.id, core.budget)
+    this.#guard = guard
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
     this.#idleTimeout = options.idleTimeout
@@ -92,7 +96,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     const connection = await core.connect(options.signal)
     try {
       await openStream(connection, target.id, readMode)
-      return new StreamReader(core, connection, target, options)
+      const guard = connection.extended ? undefined : await ConsumerGuard.open(core, target.id)
+      return new StreamReader(core, connection, target, options, guard)
     } catch (error) {
       connection.close()
       throw error
@@ -171,6 +176,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       if (code === 'ERR_VINEYARD_TIMEOUT' || (error as Error).name === 'AbortError') throw error
       if (this.#closing !== undefined) throw closedError()
       this.#ended = status === Status.StreamDrained ? 'drained' : asStreamFailure(error as VineyardError)
+      if (this.#ended !== 'drained') await this.#guard?.failed(this.#feed.pulled ?? 0)
       this.#release()
       if (this.#ended === 'drained') return undefined
       throw this.#ended
@@ -220,6 +226,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   /** Lets go of what a reader holds besides its stream. Chunks that are still looked at keep the socket open. */
   #release(): void {
     this.#feed.close()
+    this.#guard?.close()
     this.#connection.close()
     this.#core.budget.removeReader()
     this.#core.removeDependent(this)
@@ -229,7 +236,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     if (this.#ended === undefined) {
       this.#pull?.catch(() => {})
       const { id, name } = this.#target
-      await discardStream(this.#core, this.#connection, id, name, () => this.#calls.idle())
+      await discardStream(this.#core, this.#connection, id, name, {
+        idle: () => this.#calls.idle(),
+        pulled: () => this.#feed.pulled ?? 0
+      })
       // The chunk of an aborted call that nobody came back for.
       await this.#pull?.then(
         pulled => this.#giveBack(pulled),

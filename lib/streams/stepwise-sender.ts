@@ -5,25 +5,31 @@ import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
+import type { ProducerGuard } from './producer-guard.js'
 
 /** Every chunk by the standard protocol: blobs, metadata from the leaves up, push. Works with every server. */
 export class StepwiseSender implements ChunkSender {
   readonly #connection: Connection
   readonly #stream: ObjectId
+  readonly #guard: ProducerGuard | undefined
 
-  constructor(connection: Connection, stream: ObjectId) {
+  constructor(connection: Connection, stream: ObjectId, guard?: ProducerGuard) {
     this.#connection = connection
     this.#stream = stream
+    this.#guard = guard
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
-    const { id } = await buildObject(this.#connection, draft, {
-      wait: true,
-      scoped: true,
-      scopedRoot: true,
-      signal
-    })
-    return this.#pushOwn(id, bytes, signal)
+    let blobs: readonly ObjectId[] = []
+    const allocated = (ids: readonly ObjectId[]): void => this.#guard?.allocated((blobs = ids))
+    const options = { wait: true, scoped: true, scopedRoot: true, allocated, signal }
+    try {
+      const { id, parts } = await buildObject(this.#connection, draft, options)
+      const sent = await this.#pushOwn(id, bytes, signal)
+      return { ...sent, parts }
+    } finally {
+      this.#guard?.settled(blobs)
+    }
   }
 
   async sendObject(id: ObjectId): Promise<Sent> {
@@ -31,8 +37,12 @@ export class StepwiseSender implements ChunkSender {
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {
-    await sealBuffer(this.#connection, blob.id)
-    return this.#pushOwn(blob.id, blob.size)
+    try {
+      await sealBuffer(this.#connection, blob.id)
+      return await this.#pushOwn(blob.id, blob.size)
+    } finally {
+      this.#guard?.settled([blob.id])
+    }
   }
 
   async drain(): Promise<void> {
@@ -52,6 +62,7 @@ export class StepwiseSender implements ChunkSender {
 
   async #push(id: ObjectId, bytes: number): Promise<Sent> {
     const counted = await pushChunk(this.#connection, this.#stream, id, bytes)
+    this.#guard?.pushed()
     return { bytes: counted, id, accepted: Promise.resolve(id) }
   }
 }

@@ -29,7 +29,7 @@ export interface Window {
   /** Resolves when a chunk of `bytes` may be pushed, with whether it had to wait; rejects when `signal` aborts. */
   waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean>
   /** `id` is undefined where the server has not accepted the chunk yet. */
-  pushed(id: ObjectId | undefined, bytes: number): void
+  pushed(id: ObjectId | undefined, bytes: number, parts?: readonly ObjectId[]): void
   close(): void
 }
 
@@ -110,7 +110,7 @@ const longestPollMs = 20
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
-  readonly #outstanding: { id: ObjectId; bytes: number }[] = []
+  readonly #outstanding: { id: ObjectId; bytes: number; parts: readonly ObjectId[] }[] = []
   #bytes = 0
 
   constructor(connection: Connection, limits: WindowLimits) {
@@ -133,10 +133,20 @@ export class PolledWindow implements Window {
     }
   }
 
-  pushed(id: ObjectId | undefined, bytes: number): void {
+  pushed(id: ObjectId | undefined, bytes: number, parts: readonly ObjectId[] = []): void {
     if (id === undefined) return
-    this.#outstanding.push({ id, bytes })
+    this.#outstanding.push({ id, bytes, parts })
     this.#bytes += bytes
+  }
+
+  /** The last chunk that was pushed, unless it is known to be consumed. */
+  get last(): ObjectId | undefined {
+    return this.#outstanding.at(-1)?.id
+  }
+
+  /** The chunks that may not have been consumed, each with what it is made of. */
+  get remains(): ObjectId[] {
+    return this.#outstanding.flatMap(({ id, parts }) => [id, ...parts])
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import type { Payload } from '../protocol/payload.js'
 import { BatchedSender } from './batched-sender.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { ChunkSink } from './chunk-source.js'
+import { ProducerGuard } from './producer-guard.js'
 import { Serial } from './serial.js'
 import { StepwiseSender } from './stepwise-sender.js'
 import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
@@ -49,6 +50,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #describe: (value: In) => readonly Draft[]
   readonly #window: Window
   readonly #sender: ChunkSender
+  readonly #guard: ProducerGuard | undefined
   readonly #memoryLimit: number
   readonly #appends = new Serial()
   /** Ends every wait of this writer; its reason is what they reject with. */
@@ -65,7 +67,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     connection: Connection,
     target: WriterTarget<In>,
     window: Window,
-    memoryLimit: number
+    memoryLimit: number,
+    guard: ProducerGuard | undefined
   ) {
     this.#core = core
     this.#connection = connection
@@ -73,8 +76,11 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#describe = target.describe
     this.#counters = target.counters
     this.#window = window
-    const Sender = connection.extended ? BatchedSender : StepwiseSender
-    this.#sender = new Sender(connection, target.id)
+    this.#guard = guard
+    this.#sender = connection.extended
+      ? new BatchedSender(connection, target.id)
+      : new StepwiseSender(connection, target.id, guard)
+    guard?.onFailed(error => this.#lost(error))
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
       connection.onEvent(event => {
@@ -98,10 +104,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       await openStream(connection, target.id, writeMode)
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
-      const window = connection.extended
-        ? new NotifiedWindow(connection, target.id, limits)
-        : new PolledWindow(connection, limits)
-      return new StreamWriter(core, connection, target, window, memoryLimit)
+      if (connection.extended) {
+        const window = new NotifiedWindow(connection, target.id, limits)
+        return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
+      }
+      const window = new PolledWindow(connection, limits)
+      const guard = await ProducerGuard.open(core, connection, target.id, window)
+      return new StreamWriter(core, connection, target, window, memoryLimit, guard)
     } catch (error) {
       connection.close()
       throw error
@@ -215,6 +224,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     }
     const view = this.#connection.descriptors.region(payload).writableView(payload.offset, size)
     this.#allocated.set(view, payload)
+    this.#guard?.allocated([payload.id])
     return Buffer.from(view)
   }
 
@@ -251,7 +261,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     throwIfAborted(signal)
     try {
       const sent = await send()
-      this.#window.pushed(sent.id, sent.bytes)
+      this.#window.pushed(sent.id, sent.bytes, sent.parts)
       this.#counters.wrote(sent.bytes)
       return sent
     } catch (error) {
@@ -316,13 +326,16 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       this.#stop(new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()'))
     }
     // From the client's connection: this one may be waiting for memory, which this ends on the store.
-    if (failed) await stopStream(this.#core.connection, this.#stream, true).catch(() => {})
+    if (!failed) this.#guard?.finished()
+    else if (this.#guard !== undefined) await this.#guard.fail()
+    else await stopStream(this.#core.connection, this.#stream, true).catch(() => {})
     await this.#appends.idle()
     for (const [view, payload] of this.#allocated) {
       native.detach(view as ArrayBuffer)
       await dropBuffer(this.#connection, payload.id).catch(() => {})
     }
     this.#allocated.clear()
+    await this.#guard?.cleanUp()
     this.#window.close()
     this.#connection.close()
     this.#core.removeDependent(this)

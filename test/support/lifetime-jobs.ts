@@ -13,6 +13,10 @@ export interface ProducerJob {
   tells?: boolean
   /** Stop for ever when this one is about to be pushed: its object exists, the stream does not have it. */
   haltBeforePush?: number
+  /** Stop for ever after this many chunks. */
+  haltAfter?: number
+  /** Stop for ever instead of sending the first request of this type after two chunks. */
+  haltInsteadOf?: string
   /** Stop for ever with memory that was allocated and not appended. */
   haltAllocated?: boolean
 }

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { lastWait } from './settling.js'
 
@@ -8,6 +8,14 @@ export interface Exit {
 }
 
 const running = new Set<TestProcess>()
+
+/** A pid namespace as a container has one. The program dies with `unshare`. */
+const ownPidNamespace = ['--user', '--map-root-user', '--pid', '--mount-proc', '--fork', '--kill-child']
+
+/** Whether this system lets users have pid namespaces. */
+export function canHavePidNamespace(): boolean {
+  return spawnSync('unshare', [...ownPidNamespace, 'true']).status === 0
+}
 
 /** A program of test/lifetime/processes in a process of its own. */
 export class TestProcess {
@@ -26,12 +34,14 @@ export class TestProcess {
   constructor(
     readonly program: string,
     job: unknown,
-    options: { execArgv?: string[] } = {}
+    options: { execArgv?: string[]; ownPidNamespace?: boolean } = {}
   ) {
     this.#child = fork(fileURLToPath(new URL(`../lifetime/processes/${program}.js`, import.meta.url)), {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: options.execArgv ?? []
+      ...(options.ownPidNamespace === true
+        ? { execPath: 'unshare', execArgv: [...ownPidNamespace, process.execPath] }
+        : { execArgv: options.execArgv ?? [] })
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { ClientCore } from '#dist/client/client-core.js'
+import { Connection } from '#dist/client/connection.js'
 import { buildObject } from '#dist/client/object-builder.js'
 import { connectionSettings } from '#dist/client/settings.js'
 import { describe } from '#dist/objects/registry.js'
@@ -22,12 +23,21 @@ async function halt(): Promise<never> {
   throw new Error('a halted process is to be killed')
 }
 
+let number = 0
+const { haltInsteadOf } = job
+if (haltInsteadOf !== undefined) {
+  const request: Connection['request'] = Reflect.get(Connection.prototype, 'request')
+  Connection.prototype.request = function (this: Connection, body, ...rest) {
+    return number < 2 || body.type !== haltInsteadOf ? request.call(this, body, ...rest) : halt()
+  }
+}
+
 // append() has copied a chunk when it resolves: one piece of memory serves for all.
 const values = new Int32Array(job.bytes / 4)
-let number = 0
 let code: string | undefined
 try {
   for (; number < job.chunks; number += 1) {
+    if (number === job.haltAfter) await halt()
     if (job.haltAllocated === true && number > 0) {
       await writer.allocate(job.bytes)
       await halt()

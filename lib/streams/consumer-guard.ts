@@ -1,0 +1,36 @@
+import type { ClientCore } from '../client/client-core.js'
+import { stopStream } from '../client/requests.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { PeerGuard } from './peer-guard.js'
+import { deleteUnpushed } from './unpushed.js'
+
+/** What a consumer does on a vineyardd for the case that its producer dies. */
+export class ConsumerGuard {
+  readonly #core: ClientCore
+  readonly #stream: ObjectId
+  readonly #peer: PeerGuard
+
+  private constructor(core: ClientCore, stream: ObjectId) {
+    this.#core = core
+    this.#stream = stream
+    this.#peer = new PeerGuard(core, stream, 'consumer', () => {
+      // It wakes a waiting pull when everything before has been read. Refused where the producer had finished.
+      stopStream(core.connection, stream, true).catch(() => {})
+    })
+  }
+
+  static async open(core: ClientCore, stream: ObjectId): Promise<ConsumerGuard> {
+    const guard = new ConsumerGuard(core, stream)
+    await guard.#peer.introduce()
+    return guard
+  }
+
+  /** The stream has failed and everything in it was pulled: `pulled` chunks. */
+  async failed(pulled: number): Promise<void> {
+    await deleteUnpushed(this.#core.connection, this.#stream, pulled)
+  }
+
+  close(): void {
+    this.#peer.close()
+  }
+}

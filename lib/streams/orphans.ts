@@ -1,0 +1,69 @@
+import type { ClientCore } from '../client/client-core.js'
+import type { Connection } from '../client/connection.js'
+import { leaseTypename } from '../client/object-reader.js'
+import { deleteData, dropStream, label, listData, stopStream } from '../client/requests.js'
+import { lifeOf } from '../memory/identity.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { endLabel, labelsOf, labelText, type Labels } from './stream-labels.js'
+import { pullToTheEnd } from './teardown.js'
+import { deleteUnpushed } from './unpushed.js'
+
+/** Marks the streams that have been swept. */
+const sweptLabel = 'vineyard_streams.swept'
+/** Upstream takes -1 for "all". */
+const noLimit = -1
+
+/**
+ * Frees what the dead have left on a vineyardd and can be told apart: their leases, and what is queued in streams both of
+ * whose ends have died. The streams' objects stay, because somebody may still ask for them. Never rejects.
+ */
+export async function sweep(core: ClientCore): Promise<void> {
+  const { connection } = core
+  try {
+    const [streams] = await Promise.all([
+      listData(connection, 'vineyard::*Stream', false, noLimit),
+      sweepLeases(connection)
+    ])
+    for (const meta of streams) {
+      if (isAbandoned(labelsOf(meta))) await sweepStream(core, meta.id)
+    }
+  } catch {
+    // The connection is lost, or the client was closed: the next one will do it.
+  }
+}
+
+/** Deletes the leases of dead processes and threads, as far as they lived in this pid namespace. */
+export async function sweepLeases(connection: Connection): Promise<void> {
+  const leases = await listData(connection, leaseTypename, false, noLimit)
+  const dead = leases.filter(({ owner }) => typeof owner === 'string' && lifeOf(owner) === 'dead')
+  if (dead.length === 0) return
+  await deleteData(
+    connection,
+    dead.map(({ id }) => id),
+    { force: false, deep: true }
+  )
+}
+
+/** Nobody can open it any more: each end is opened once. */
+function isAbandoned(labels: Labels): boolean {
+  if (labelText(labels, sweptLabel) !== undefined) return false
+  return (['producer', 'consumer'] as const).every(end => {
+    const identity = labelText(labels, endLabel(end))
+    return identity !== undefined && lifeOf(identity) === 'dead'
+  })
+}
+
+async function sweepStream(core: ClientCore, stream: ObjectId): Promise<void> {
+  const { connection } = core
+  const puller = await core.connect()
+  try {
+    // As in the teardown of a reader: dropping a stream does not free what its chunks are made of.
+    await stopStream(connection, stream, true).catch(() => {})
+    await pullToTheEnd(puller, stream)
+    await dropStream(connection, stream).catch(() => {})
+    await deleteUnpushed(connection, stream, undefined)
+    await label(connection, stream, { [sweptLabel]: '1' })
+  } finally {
+    puller.close()
+  }
+}

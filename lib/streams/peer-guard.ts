@@ -1,0 +1,100 @@
+import type { ClientCore } from '../client/client-core.js'
+import { label } from '../client/requests.js'
+import { lifeOf, ownIdentity } from '../memory/identity.js'
+import type { ObjectId } from '../protocol/ids.js'
+import {
+  beatLabel,
+  endLabel,
+  labelText,
+  otherEnd,
+  readLabels,
+  type End,
+  type Labels
+} from './stream-labels.js'
+
+/**
+ * An end in another pid namespace is dead when its beat has not changed for so long. It beats once a second, and is looked
+ * at once a second: its death is noticed after 3.5 to 5.5 seconds. An end that computes for longer without a turn of its
+ * event loop counts as dead; in the same namespace nothing depends on that.
+ */
+const staleMs = 3500
+
+/** One end of a stream on a vineyardd: tells who it is, and looks whether the other end lives. */
+export class PeerGuard {
+  readonly #core: ClientCore
+  readonly #stream: ObjectId
+  readonly #end: End
+  readonly #onDead: () => void
+  readonly #unwatch: () => void
+  #peer: string | undefined
+  #peerDead = false
+  /** Set from when the other end turned out to live where only beats tell that it does. */
+  #beats: { own: number; peer: string | undefined; changed: number } | undefined
+
+  /** The stream's mark for this end has been taken. `onDead` is called once at most. */
+  constructor(core: ClientCore, stream: ObjectId, end: End, onDead: () => void) {
+    this.#core = core
+    this.#stream = stream
+    this.#end = end
+    this.#onDead = onDead
+    this.#unwatch = core.peers.add(() => this.#look())
+  }
+
+  /** Tells the other end who this one is. Never rejects. */
+  async introduce(): Promise<void> {
+    // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
+    await label(this.#core.connection, this.#stream, { [endLabel(this.#end)]: ownIdentity() }).catch(() => {})
+  }
+
+  /** Whether the other end is known to be dead now. */
+  async isPeerDead(): Promise<boolean> {
+    if (!this.#peerDead) await this.#readPeer()
+    return this.#peerDead || (this.#peer !== undefined && lifeOf(this.#peer) === 'dead')
+  }
+
+  close(): void {
+    this.#unwatch()
+  }
+
+  async #look(): Promise<void> {
+    if (this.#peer === undefined || this.#beats !== undefined) await this.#readPeer()
+    if (this.#peer === undefined) return
+    const life = lifeOf(this.#peer)
+    if (life === 'unknown') this.#beat()
+    if (life === 'alive' || (life === 'unknown' && !this.#isStale())) return
+    this.#peerDead = true
+    this.close()
+    this.#onDead()
+  }
+
+  async #readPeer(): Promise<void> {
+    if (this.#peer !== undefined && this.#beats === undefined) return
+    const labels = await this.#labels()
+    const other = otherEnd[this.#end]
+    this.#peer = labelText(labels, endLabel(other)) ?? this.#peer
+    const beat = labelText(labels, beatLabel(other))
+    if (this.#beats !== undefined && this.#beats.peer !== beat) {
+      this.#beats = { ...this.#beats, peer: beat, changed: performance.now() }
+    }
+  }
+
+  async #labels(): Promise<Labels> {
+    try {
+      return (await readLabels(this.#core.connection, [this.#stream])).get(this.#stream) ?? {}
+    } catch {
+      // The connection tells everybody who waits on it that it is lost.
+      return {}
+    }
+  }
+
+  #beat(): void {
+    this.#beats ??= { own: 0, peer: undefined, changed: performance.now() }
+    this.#beats.own += 1
+    const beat = { [beatLabel(this.#end)]: String(this.#beats.own) }
+    label(this.#core.connection, this.#stream, beat).catch(() => {})
+  }
+
+  #isStale(): boolean {
+    return this.#beats !== undefined && performance.now() - this.#beats.changed > staleMs
+  }
+}

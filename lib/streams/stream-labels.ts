@@ -1,0 +1,69 @@
+/**
+ * What the two ends of a stream on a vineyardd tell each other, and whoever comes after them, by labels of the stream's
+ * object: a vineyardd notices neither that a producer has died nor that a consumer has that waits or never read.
+ *
+ * - `vineyard_streams.producer`, `vineyard_streams.consumer`: the identity of the end (lib/memory/identity.ts), from when
+ *   it has the stream's mark on. Foreign ends have none.
+ * - `vineyard_streams.producer_beat`, `…consumer_beat`: changes every second while the end lives, from when it has seen
+ *   that the other one lives in another pid namespace.
+ * - `vineyard_streams.unpushed`: how many chunks the producer had pushed, a colon, and the ids of the blobs that it has
+ *   allocated and not pushed by then, so that they can be freed after it.
+ */
+import type { Connection } from '../client/connection.js'
+import { getData } from '../client/requests.js'
+import type { Metadata } from '../objects/model.js'
+import { isObjectId, type ObjectId } from '../protocol/ids.js'
+
+/** An end of a stream. */
+export type End = 'producer' | 'consumer'
+
+export const otherEnd = { producer: 'consumer', consumer: 'producer' } as const
+
+export const endLabel = (end: End): string => `vineyard_streams.${end}`
+export const beatLabel = (end: End): string => `vineyard_streams.${end}_beat`
+export const unpushedLabel = 'vineyard_streams.unpushed'
+
+export type Labels = Readonly<Record<string, unknown>>
+
+/** Metadata may be hostile: what is no label object counts as none. */
+export function labelsOf(meta: Metadata): Labels {
+  const text = meta['__labels']
+  if (typeof text !== 'string') return {}
+  try {
+    const labels: unknown = JSON.parse(text)
+    return typeof labels === 'object' && labels !== null ? (labels as Labels) : {}
+  } catch {
+    return {}
+  }
+}
+
+/** A label's text, if it is one. */
+export function labelText(labels: Labels, key: string): string | undefined {
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The labels of the streams that exist. */
+export async function readLabels(
+  connection: Connection,
+  streams: readonly ObjectId[]
+): Promise<Map<ObjectId, Labels>> {
+  const metas = await getData(connection, streams)
+  return new Map(metas.map(meta => [meta.id, labelsOf(meta)]))
+}
+
+export interface Unpushed {
+  /** How many chunks had been pushed before. */
+  pushed: number
+  blobs: ObjectId[]
+}
+
+export function formatUnpushed({ pushed, blobs }: Unpushed): string {
+  return `${pushed}:${blobs.join(' ')}`
+}
+
+export function parseUnpushed(labels: Labels): Unpushed | undefined {
+  const [, pushed, blobs] = /^([0-9]+):(.*)$/.exec(labelText(labels, unpushedLabel) ?? '') ?? []
+  if (pushed === undefined || blobs === undefined) return undefined
+  return { pushed: Number(pushed), blobs: blobs.split(' ').filter(isObjectId) }
+}

@@ -1,0 +1,261 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { expect } from 'chai'
+import type { RecordBatch } from 'apache-arrow'
+import { connect, RecordBatchStream, release, type Client } from 'vineyard-streams'
+import type { ConsumerJob, ProducerJob } from '../support/lifetime-jobs.js'
+import { numberedBatch, numberOf } from '../support/numbered.js'
+import { canHavePidNamespace, endProcesses, TestProcess } from '../support/processes.js'
+import { rejection } from '../support/rejection.js'
+import { memoryReturns } from '../support/settling.js'
+import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
+
+const kib = 1024
+const failed = 'ERR_VINEYARD_STREAM_FAILED'
+
+describe('The death of a peer, on a vineyardd', () => {
+  let server: Vineyardd
+  let client: Client
+
+  before(async function () {
+    needsVineyard(this)
+    server = await Vineyardd.start('4Mi')
+  })
+  beforeEach(async () => {
+    client = await connect(server.socket)
+  })
+  afterEach(endProcesses)
+  afterEach(async () => {
+    // What one test leaves must not be swept in the next one.
+    await client.close()
+    await (await connect(server.socket)).close()
+  })
+  after(() => server?.close())
+
+  function produce(stream: RecordBatchStream, job: Partial<ProducerJob>, options = {}): TestProcess {
+    const common = { socket: server.socket, stream: stream.id, chunks: Infinity, bytes: 64 * kib }
+    return new TestProcess('producer', { ...common, ...job }, options)
+  }
+
+  function consume(stream: RecordBatchStream, job: Partial<ConsumerJob>, options = {}): TestProcess {
+    const common = { socket: server.socket, stream: stream.id, chunks: 'release' }
+    return new TestProcess('consumer', { ...common, ...job }, options)
+  }
+
+  /** Reads what is left; answers how many there were, and how it ended. */
+  async function readOn(stream: RecordBatchStream): Promise<{ count: number; code?: string | undefined }> {
+    let count = 0
+    try {
+      for await (const batch of stream.createReadStream() as AsyncIterable<RecordBatch>) {
+        expect(numberOf(batch)).to.equal(count)
+        count += 1
+        release(batch)
+      }
+    } catch (error) {
+      return { count, code: (error as { code: string }).code }
+    }
+    return { count }
+  }
+
+  /** Writes until something ends it. */
+  function writing(stream: RecordBatchStream, bytes: number, window = {}): Promise<{ code?: string }> {
+    const endless = Readable.from(
+      (function* () {
+        for (let number = 0; ; number += 1) yield numberedBatch(number, bytes)
+      })(),
+      { highWaterMark: 1 }
+    )
+    return rejection(pipeline(endless, stream.createWriteStream({ window })))
+  }
+
+  async function until(child: TestProcess, key: string): Promise<void> {
+    while (key in (await child.next<object>()) === false) continue
+  }
+
+  describe('of the producer', () => {
+    it('gives a reader that comes later what was queued, then a failure', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const producer = produce(stream, { tells: true, window: { chunks: 5 } })
+      await producer.next()
+      for (let number = 0; number < 5; number += 1) await producer.next()
+      await producer.kill()
+      expect(await readOn(stream)).to.deep.equal({ count: 5, code: failed })
+      await stream.drop()
+      await memoryReturns(client, 0)
+    })
+
+    // It can die wherever it is in the making of a chunk.
+    for (const moment of ['seal_request', 'create_datas_request', 'push_next_stream_chunk_request']) {
+      it(`wakes a reader that waits, and leaves nothing, when it comes before a ${moment}`, async () => {
+        const stream = await RecordBatchStream.create(client)
+        const producer = produce(stream, { haltInsteadOf: moment })
+        const reading = readOn(stream)
+        await until(producer, 'halted')
+        await producer.kill()
+        expect(await reading).to.deep.equal({ count: 2, code: failed })
+        await stream.drop()
+        await memoryReturns(client, 0)
+      })
+    }
+
+    it('leaves nothing of memory that was allocated and not appended', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const producer = produce(stream, { haltAllocated: true })
+      await until(producer, 'halted')
+      await producer.kill()
+      expect(await readOn(stream)).to.deep.equal({ count: 1, code: failed })
+      await stream.drop()
+      await memoryReturns(client, 0)
+    })
+
+    it('leaves nothing where nobody reads and the stream is dropped', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const producer = produce(stream, { haltInsteadOf: 'push_next_stream_chunk_request' })
+      await until(producer, 'halted')
+      await producer.kill()
+      await stream.drop()
+      await memoryReturns(client, 0)
+    })
+
+    it('is not a failure when it had finished', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const reader = await stream.openReader()
+      await produce(stream, { chunks: 3 }).rest()
+      // Longer than the reader needs to see that the process is gone.
+      await new Promise(resolve => setTimeout(resolve, 2500))
+      const numbers = []
+      for await (const batch of reader) {
+        numbers.push(numberOf(batch))
+        release(batch)
+      }
+      expect(numbers).to.deep.equal([0, 1, 2])
+      await stream.drop()
+      await memoryReturns(client, 0)
+    })
+  })
+
+  describe('of the consumer', () => {
+    const moments: Record<string, [job: Partial<ConsumerJob>, bytes: number, window: object]> = {
+      'before its first read': [{ holdAfter: 0 }, kib, { chunks: 4 }],
+      'before its first read, when the writer waits for memory': [
+        { holdAfter: 0 },
+        512 * kib,
+        { chunks: 99, bytes: Infinity }
+      ],
+      'while it holds chunks and the writer waits for the window': [
+        { holdAfter: 2, chunks: 'keep' },
+        64 * kib,
+        { chunks: 3 }
+      ],
+      'while it holds chunks and the writer waits for memory': [
+        { holdAfter: 2, chunks: 'keep' },
+        512 * kib,
+        { chunks: 99, bytes: Infinity }
+      ]
+    }
+    for (const [moment, [job, bytes, window]] of Object.entries(moments)) {
+      it(`fails the writer and frees everything, ${moment}`, async () => {
+        const stream = await RecordBatchStream.create(client)
+        const consumer = consume(stream, job)
+        const failure = writing(stream, bytes, window)
+        await until(consumer, 'holding')
+        await consumer.kill()
+        expect(await failure).to.have.property('code', failed)
+        await memoryReturns(client, 0)
+        expect(await client.list({ pattern: 'vineyard::NodeLease' })).to.deep.equal([])
+        await stream.drop()
+      })
+    }
+
+    it('fails a writer that has nothing to write, while the reader waits in a pull', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const consumer = consume(stream, { tells: true })
+      const writable = stream.createWriteStream()
+      const failure = new Promise(resolve => writable.once('error', resolve))
+      writable.write(numberedBatch(0, kib))
+      await until(consumer, 'read')
+      await consumer.kill()
+      expect(await failure).to.have.property('code', failed)
+      await stream.drop()
+      await memoryReturns(client, 0)
+    })
+
+    it('frees what a writer had written that has finished since', async () => {
+      const stream = await RecordBatchStream.create(client)
+      const consumer = consume(stream, { holdAfter: 2, chunks: 'keep' })
+      await pipeline(
+        Array.from({ length: 9 }, (_, number) => numberedBatch(number, 64 * kib)),
+        stream.createWriteStream()
+      )
+      await until(consumer, 'holding')
+      await consumer.kill()
+      await memoryReturns(client, 0)
+      await stream.drop()
+    })
+  })
+
+  it('of both ends is cleaned up by the next client', async () => {
+    const stream = await RecordBatchStream.create(client)
+    const consumer = consume(stream, { holdAfter: 0 })
+    await until(consumer, 'holding')
+    const producer = produce(stream, { haltInsteadOf: 'seal_request' })
+    await until(producer, 'halted')
+    await Promise.all([consumer.kill(), producer.kill()])
+    expect((await client.status()).memoryUsage).to.be.greaterThan(2 * 64 * kib)
+    const next = await connect(server.socket)
+    await memoryReturns(client, 0)
+    await next.close()
+    await stream.drop()
+  })
+
+  it('leaves leases that the next client gives back', async () => {
+    const id = await client.put(numberedBatch(0, 64 * kib))
+    const keeper = new TestProcess('keeper', { socket: server.socket, id })
+    await keeper.next()
+    await client.delete(id)
+    expect((await client.status()).memoryUsage).to.equal(64 * kib)
+    await keeper.kill()
+    const next = await connect(server.socket)
+    await memoryReturns(client, 0)
+    await next.close()
+  })
+
+  it('harms no other stream', async () => {
+    const [healthy, ...doomed] = await Promise.all([1, 2, 3].map(() => RecordBatchStream.create(client)))
+    const producer = produce(healthy!, { chunks: 300, bytes: 4 * kib })
+    const reading = readOn(healthy!)
+    const victims = [
+      produce(doomed[0]!, { window: { chunks: 4 } }),
+      consume(doomed[1]!, { holdAfter: 1, chunks: 'keep' })
+    ]
+    const failure = writing(doomed[1]!, 16 * kib)
+    for (const victim of victims) await victim.next()
+    for (const victim of victims) await victim.kill()
+    expect(await failure).to.have.property('code', failed)
+    expect(await reading).to.deep.equal({ count: 300 })
+    await producer.rest()
+    await Promise.all([healthy!, ...doomed].map(stream => stream.drop()))
+    await memoryReturns(client, 0)
+  })
+
+  it('is noticed in another pid namespace, and not before', async function () {
+    if (!canHavePidNamespace()) this.skip()
+    const elsewhere = { ownPidNamespace: true }
+    const [first, second] = [await RecordBatchStream.create(client), await RecordBatchStream.create(client)]
+    const producer = produce(first, { haltAfter: 2 }, elsewhere)
+    const consumer = consume(second, { holdAfter: 0 }, elsewhere)
+    const ended: string[] = []
+    const reading = readOn(first).finally(() => ended.push('reading'))
+    const failure = writing(second, kib, { chunks: 4 }).finally(() => ended.push('writing'))
+    await until(producer, 'halted')
+    await until(consumer, 'holding')
+    // Longer than a beat may be missing.
+    await new Promise(resolve => setTimeout(resolve, 5000))
+    expect(ended).to.deep.equal([])
+    await Promise.all([producer.kill(), consumer.kill()])
+    expect(await reading).to.deep.equal({ count: 2, code: failed })
+    expect(await failure).to.have.property('code', failed)
+    await Promise.all([first.drop(), second.drop()])
+    await memoryReturns(client, 0)
+  })
+})
