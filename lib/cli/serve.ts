@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { Command } from 'commander'
+import { parseEndpoint } from '../rpc/endpoint.js'
 import { StoreServer } from '../store/server.js'
 
 interface ServeOptions {
   socket: string
   size: string
+  rpc?: string
   username?: string
   password?: string
 }
@@ -15,6 +17,7 @@ export function serveCommand(): Command {
     .description('run a store that Vineyard clients can connect to')
     .requiredOption('-s, --socket <path>', 'path of the Unix socket to listen on')
     .option('-m, --size <size>', 'size of the shared memory, e.g. 512Mi or 4Gi', '256Mi')
+    .option('-r, --rpc <host:port>', 'listen for clients without shared memory too, e.g. 127.0.0.1:9600')
     .option('-u, --username <name>', 'require this user name')
     .option('-p, --password <password>', 'require this password (better: $VINEYARD_PASSWORD)')
     .addHelpText(
@@ -32,10 +35,12 @@ async function serve(options: ServeOptions): Promise<void> {
   const server = await StoreServer.start({
     socket: options.socket,
     size: options.size,
+    ...(options.rpc === undefined ? {} : { rpc: parseEndpoint(options.rpc) }),
     ...(username === undefined ? {} : { username }),
     ...(username === undefined || password === undefined ? {} : { password })
   })
-  console.error(`listening on ${server.socket}`)
+  const { socket, rpcEndpoint } = server
+  console.error(`listening on ${socket}${rpcEndpoint === undefined ? '' : ` and ${rpcEndpoint}`}`)
   await stopped
   await server.close()
 }

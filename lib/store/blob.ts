@@ -11,6 +11,8 @@ export class Blob {
   deleted = false
   /** How many leases all connections together have. */
   leases = 0
+  /** Its bytes are arriving through a connection, which writes into its memory. */
+  filling = false
   /** Kept for a reader that cannot say when it has finished; see KeptChunks. */
   kept = false
   /** The connection that made it, until it is sealed. */

@@ -131,6 +131,7 @@ export class Blobs {
   /** Cuts an unsealed blob down. Throws 13 for a sealed one, 1 for a larger size. */
   shrink(blob: Blob, size: number): void {
     if (blob.sealed) throw new RequestError(Status.ObjectSealed, 'a sealed blob cannot be shrunk')
+    if (blob.filling) throw RequestError.invalid('a blob cannot be shrunk while its bytes arrive')
     if (size > blob.size) {
       throw RequestError.invalid(`a blob of ${blob.size} bytes cannot be shrunk to ${size} bytes`)
     }

@@ -1,22 +1,28 @@
 import { bufferRoutes } from './requests/buffers.js'
 import { chunkRoutes } from './requests/chunks.js'
-import type { closeConnection, Route, ServerFacts } from './requests/handler.js'
+import type { Answer, Route, ServerFacts } from './requests/handler.js'
 import { metadataRoutes } from './requests/metadata.js'
 import { nameRoutes } from './requests/names.js'
+import { remoteBufferRoutes } from './requests/remote-buffers.js'
 import { sessionRoutes } from './requests/session.js'
 import { streamRoutes } from './requests/streams.js'
 import type { Engine } from './engine.js'
 import type { Peer } from './peer.js'
 import { RequestError } from './request-error.js'
 import { parseRequest, toU64 } from './request.js'
-import type { Waiting } from './waiting.js'
 
 const unknownError = 255
 
 const routes = new Map<string, Route>(
-  [...sessionRoutes, ...bufferRoutes, ...chunkRoutes, ...metadataRoutes, ...nameRoutes, ...streamRoutes].map(
-    r => [r.type, r]
-  )
+  [
+    ...sessionRoutes,
+    ...bufferRoutes,
+    ...remoteBufferRoutes,
+    ...chunkRoutes,
+    ...metadataRoutes,
+    ...nameRoutes,
+    ...streamRoutes
+  ].map(r => [r.type, r])
 )
 
 /** A cheap look at a frame before it is parsed. */
@@ -45,7 +51,7 @@ export class Dispatcher {
   }
 
   /** Handles one frame; null stands for one that is not valid UTF-8. Never throws. */
-  dispatch(text: string | null, peer: Peer): string | Waiting | typeof closeConnection | undefined {
+  dispatch(text: string | null, peer: Peer): Answer {
     try {
       return this.#handle(text, peer)
     } catch (error) {
@@ -63,7 +69,7 @@ export class Dispatcher {
     }
   }
 
-  #handle(text: string | null, peer: Peer): string | Waiting | typeof closeConnection | undefined {
+  #handle(text: string | null, peer: Peer): Answer {
     if (text === null) throw RequestError.invalid('the message is not valid UTF-8')
     const request = parseRequest(text)
     const type = request['type']

@@ -9,12 +9,14 @@ import { Names } from './names.js'
 import type { ObjectRecord } from './object-record.js'
 import type { Peer } from './peer.js'
 import type { Pool } from './pool.js'
+import { PoolBytes } from './pool-bytes.js'
 import { Streams } from './streams/streams.js'
 import { Waits } from './waits.js'
 
 /** The store without its connections: memory, metadata, names and streams, and what they do to each other. */
 export class Engine {
   readonly poolFd: number
+  readonly bytes: PoolBytes
   readonly blobs: Blobs
   readonly metadata: Metadata
   readonly names: Names
@@ -28,6 +30,7 @@ export class Engine {
 
   constructor(pool: Pool, poolFd: number) {
     this.poolFd = poolFd
+    this.bytes = new PoolBytes(poolFd, pool.size)
     const ids = new IdGenerator()
     this.blobs = new Blobs(pool, ids)
     this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)

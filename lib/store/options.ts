@@ -1,4 +1,4 @@
-import { VineyardError } from '../errors.js'
+import { isIP } from 'node:net'
 import { argumentError, checkOptions as checkNames } from '../options.js'
 import { pageSize } from './pool.js'
 import { parseSize } from './size.js'
@@ -8,7 +8,10 @@ export interface StoreOptions {
   socket?: string
   /** Shared memory for blobs: bytes, or a text like '256Mi' (the default). Rounded up to whole pages. */
   size?: number | string
-  /** An endpoint for other machines. Not offered yet: refused with ERR_VINEYARD_UNSUPPORTED. */
+  /**
+   * An endpoint for clients without shared memory. `host` is 127.0.0.1 unless given; any other than loopback needs
+   * `username` and `password`. `port` is 9600 unless given, 0 for any free one.
+   */
   rpc?: { host?: string; port?: number }
   /** With `password`: clients must register with both. */
   username?: string
@@ -27,7 +30,16 @@ export interface CheckedOptions {
   password: string
   maxConnections: number
   maxFrame: number
+  rpc: RpcOptions | undefined
 }
+
+export interface RpcOptions {
+  host: string
+  port: number
+}
+
+/** Where vineyardd listens. */
+const defaultPort = 9600
 
 /** MESSAGE_HEADER_LIMIT of upstream. */
 const upstreamMaxFrame = 268_435_456
@@ -53,19 +65,35 @@ function checkCount(value: unknown, name: string, max: number): number {
   return value
 }
 
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+function checkRpc(rpc: unknown, authenticated: boolean): RpcOptions {
+  checkNames(rpc, ['host', 'port'])
+  const { host = '127.0.0.1', port = defaultPort } = rpc as { host?: unknown; port?: unknown }
+  if (checkString(host, 'rpc.host') === '')
+    throw argumentError('ERR_INVALID_ARG_VALUE', 'The "rpc.host" option must be a host')
+  if (typeof port !== 'number')
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "rpc.port" option must be a number')
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw outOfRange('rpc.port', 'a port number, or 0', port)
+  if (!authenticated && !isLoopback(host as string)) {
+    throw argumentError(
+      'ERR_INVALID_ARG_VALUE',
+      `The "rpc.host" option is '${String(host)}', which other machines can reach: "username" and "password" are needed`
+    )
+  }
+  return { host: host as string, port }
+}
+
 /**
- * Checks the options of a store. Throws TypeError (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`), RangeError
- * (`ERR_OUT_OF_RANGE`), or VineyardError ERR_VINEYARD_UNSUPPORTED for `rpc`.
+ * Checks the options of a store. Throws TypeError (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`) or RangeError
+ * (`ERR_OUT_OF_RANGE`).
  */
 export function checkOptions(options: unknown): CheckedOptions {
   checkNames(options, ['socket', 'size', 'rpc', 'username', 'password', 'maxConnections', 'maxFrame'])
   const given = options as StoreOptions
-  if (given.rpc !== undefined) {
-    throw new VineyardError(
-      'ERR_VINEYARD_UNSUPPORTED',
-      'this store has no RPC endpoint: leave the "rpc" option out'
-    )
-  }
   if ((given.username === undefined) !== (given.password === undefined)) {
     throw argumentError(
       'ERR_INVALID_ARG_VALUE',
@@ -84,6 +112,7 @@ export function checkOptions(options: unknown): CheckedOptions {
     username: given.username === undefined ? '' : checkString(given.username, 'username'),
     password: given.password === undefined ? '' : checkString(given.password, 'password'),
     maxConnections: checkCount(given.maxConnections ?? 4096, 'maxConnections', 1_000_000),
-    maxFrame: checkCount(given.maxFrame ?? upstreamMaxFrame, 'maxFrame', upstreamMaxFrame)
+    maxFrame: checkCount(given.maxFrame ?? upstreamMaxFrame, 'maxFrame', upstreamMaxFrame),
+    rpc: given.rpc === undefined ? undefined : checkRpc(given.rpc, (given.password ?? '') !== '')
   }
 }

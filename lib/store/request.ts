@@ -145,6 +145,13 @@ export function readIds(request: Request, name: string): ObjectId[] {
   return readArray(request, name).map(value => toId(value, name))
 }
 
+/** Ids as `num` and "0", "1"… */
+export function readNumberedIds(request: Request): ObjectId[] {
+  const count = readSize(request, 'num')
+  if (count > Object.keys(request).length) throw RequestError.invalid("there are fewer ids than 'num' says")
+  return Array.from({ length: count }, (_, index) => readId(request, String(index)))
+}
+
 export function readArray(request: Request, name: string): readonly unknown[] {
   const value = request[name]
   if (!Array.isArray(value)) throw missing(name, 'an array')

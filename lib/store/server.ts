@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VineyardError } from '../errors.js'
 import { type Channel, native } from '../native.js'
+import { TcpChannel } from '../rpc/tcp-channel.js'
+import { loadZstd, type Zstd } from '../rpc/zstd.js'
 import { Authentication } from './authentication.js'
 import { Dispatcher } from './dispatcher.js'
 import { Engine } from './engine.js'
@@ -13,6 +15,7 @@ import { RequestError } from './request-error.js'
 import type { ServerFacts } from './requests/handler.js'
 import { Connection } from './session/connection.js'
 import { IpcListener } from './session/ipc-listener.js'
+import { TcpListener } from './session/tcp-listener.js'
 import { instanceStatus, type StoreStatus } from './status.js'
 
 /** What upstream names as its endpoint when there is none. */
@@ -26,11 +29,11 @@ const drainInterval = 10
  */
 export class StoreServer {
   readonly socket: string
-  readonly rpcEndpoint: string | undefined = undefined
 
   readonly #engine: Engine
   readonly #poolFd: number
   readonly #listener: IpcListener
+  readonly #tcpListener: TcpListener | undefined
   readonly #connections = new Set<Connection>()
   readonly #maxConnections: number
   readonly #dispatcher: Dispatcher
@@ -41,14 +44,23 @@ export class StoreServer {
 
   /**
    * Starts a store. Rejects with TypeError or RangeError for options that are wrong, VineyardError
-   * ERR_VINEYARD_UNSUPPORTED for what is not offered, ERR_VINEYARD_EXISTS where another server uses the socket,
-   * ERR_VINEYARD_NO_MEMORY and ERR_VINEYARD_SERVER for what the system refuses.
+   * ERR_VINEYARD_EXISTS where another server uses the socket or the port, ERR_VINEYARD_NO_MEMORY and
+   * ERR_VINEYARD_SERVER for what the system refuses.
    */
   static async start(options: StoreOptions = {}): Promise<StoreServer> {
-    return new StoreServer(checkOptions(options))
+    const checked = checkOptions(options)
+    if (checked.rpc === undefined) return new StoreServer(checked)
+    const zstd = await loadZstd()
+    const listener = await TcpListener.start(checked.rpc, checked.maxFrame)
+    try {
+      return new StoreServer(checked, { listener, zstd })
+    } catch (error) {
+      listener.close()
+      throw error
+    }
   }
 
-  private constructor(options: CheckedOptions) {
+  private constructor(options: CheckedOptions, rpc?: { listener: TcpListener; zstd: Zstd | undefined }) {
     this.#maxConnections = options.maxConnections
     this.#poolFd = createMemory(options.size)
     const fd = this.#poolFd
@@ -65,14 +77,16 @@ export class StoreServer {
     const isClosing = (): boolean => this.#closing
     const facts: ServerFacts = {
       socket: this.socket,
-      rpcEndpoint: noEndpoint,
+      rpcEndpoint: rpc?.listener.endpoint ?? noEndpoint,
+      zstd: rpc?.zstd,
       authenticate: (username, password) => authentication.accepts(username, password),
-      connections: () => ({ ipc: this.#connections.size, rpc: 0 }),
+      connections: () => this.#counts(),
       get closing() {
         return isClosing()
       }
     }
     this.#dispatcher = new Dispatcher(this.#engine, facts)
+    this.#tcpListener = rpc?.listener
     try {
       this.#listener = new IpcListener(this.socket, options.maxFrame, channel => this.#accept(channel))
     } catch (error) {
@@ -80,18 +94,26 @@ export class StoreServer {
       this.#removeDirectory()
       throw error
     }
+    this.#tcpListener?.onConnection(channel => this.#accept(channel))
+  }
+
+  /** `host:port` for clients of other machines; undefined where the store has no RPC endpoint. */
+  get rpcEndpoint(): string | undefined {
+    return this.#tcpListener?.endpoint
   }
 
   status(): StoreStatus {
-    return instanceStatus(this.#engine, { ipc: this.#connections.size, rpc: 0 })
+    return instanceStatus(this.#engine, this.#counts())
   }
 
   ref(): void {
     this.#listener.ref()
+    this.#tcpListener?.ref()
   }
 
   unref(): void {
     this.#listener.unref()
+    this.#tcpListener?.unref()
   }
 
   /**
@@ -105,18 +127,25 @@ export class StoreServer {
   async #close(drain: number): Promise<void> {
     this.#closing = true
     this.#listener.close()
+    this.#tcpListener?.close()
     this.#engine.memory.failAll(RequestError.closing())
     this.#engine.streams.failUnfinished('the store is closing')
     const end = performance.now() + drain
     while (this.#engine.streams.draining && performance.now() < end) await delay(drainInterval)
     for (const connection of [...this.#connections]) connection.end()
+    this.#engine.bytes.close()
     native.closeFd(this.#poolFd)
     this.#removeDirectory()
   }
 
-  #accept(channel: Channel): void {
-    const { uid } = channel.peer
-    const allowed = uid === 0 || uid === process.getuid?.()
+  #counts(): { ipc: number; rpc: number } {
+    let rpc = 0
+    for (const { remote } of this.#connections) if (remote) rpc += 1
+    return { ipc: this.#connections.size - rpc, rpc }
+  }
+
+  #accept(channel: Channel | TcpChannel): void {
+    const allowed = channel instanceof TcpChannel || isAllowed(channel)
     if (!allowed || this.#closing || this.#connections.size >= this.#maxConnections) {
       channel.close()
       return
@@ -125,7 +154,7 @@ export class StoreServer {
       dispatcher: this.#dispatcher,
       closed: (connection: Connection) => this.#forget(connection)
     }
-    const connection = new Connection(channel, host, true)
+    const connection = new Connection(channel, host)
     this.#connections.add(connection)
     connection.start()
   }
@@ -143,6 +172,11 @@ export class StoreServer {
       // Somebody has put something there; it is not ours to remove.
     }
   }
+}
+
+/** On the machine itself whoever runs the store may use it, and root. */
+function isAllowed({ peer: { uid } }: Channel): boolean {
+  return uid === 0 || uid === process.getuid?.()
 }
 
 function createMemory(size: number): number {

@@ -5,7 +5,7 @@ import { VineyardError } from '../errors.js'
 import { argumentError, checkOptions as checkNames } from '../options.js'
 import { checkOptions, type StoreOptions } from './options.js'
 import type { StoreStatus } from './status.js'
-import { type FromWorker, restoreError, type ToWorker } from './worker-messages.js'
+import { type FromWorker, restoreError, type Started, type ToWorker } from './worker-messages.js'
 
 /** How long a worker may take to end after it has closed everything, in ms, before it is terminated. */
 const patience = 5000
@@ -34,8 +34,8 @@ interface Question {
 export class Store {
   /** Path of the Unix socket. */
   readonly socket: string
-  /** Where clients of other machines connect: undefined, this store has no RPC endpoint. */
-  readonly rpcEndpoint: string | undefined = undefined
+  /** Where clients without shared memory connect, `host:port`: undefined without the option `rpc`. */
+  readonly rpcEndpoint: string | undefined
 
   readonly #worker: Worker
   /** The socket is in a directory that was made for it. */
@@ -47,8 +47,8 @@ export class Store {
 
   /**
    * Starts a store. Rejects with TypeError or RangeError (with a Node code) for options that are wrong, VineyardError
-   * ERR_VINEYARD_UNSUPPORTED for `rpc`, ERR_VINEYARD_EXISTS where another server listens on the socket,
-   * ERR_VINEYARD_NO_MEMORY and ERR_VINEYARD_SERVER for what the system refuses (the system's error is the `cause`).
+   * ERR_VINEYARD_EXISTS where another server listens on the socket or port, ERR_VINEYARD_NO_MEMORY and
+   * ERR_VINEYARD_SERVER for what the system refuses (the system's error is the `cause`).
    */
   static async start(options: StoreOptions = {}): Promise<Store> {
     checkOptions(options)
@@ -60,7 +60,7 @@ export class Store {
       // The pool's descriptor comes from the addon: Node would complain that it has not opened it itself.
       trackUnmanagedFds: false
     })
-    const socket = await new Promise<string>((resolve, reject) => {
+    const started = await new Promise<Started>((resolve, reject) => {
       const exited = (code: number): void => {
         reject(lost(`the thread of the store ended with code ${code} while it started`))
       }
@@ -69,19 +69,20 @@ export class Store {
       worker.once('message', (message: FromWorker) => {
         worker.off('exit', exited)
         worker.off('error', reject)
-        if (message.tell === 'started') resolve(message.socket)
+        if (message.tell === 'started') resolve(message)
         else if (message.tell === 'failed') reject(restoreError(message.error))
       })
     }).catch(async (error: unknown) => {
       await worker.terminate()
       throw error
     })
-    return new Store(worker, socket, options.socket === undefined)
+    return new Store(worker, started, options.socket === undefined)
   }
 
-  private constructor(worker: Worker, socket: string, ownDirectory: boolean) {
+  private constructor(worker: Worker, started: Started, ownDirectory: boolean) {
     this.#worker = worker
-    this.socket = socket
+    this.socket = started.socket
+    this.rpcEndpoint = started.rpcEndpoint
     this.#ownDirectory = ownDirectory
     worker.on('message', (message: FromWorker) => this.#receive(message))
     // 'exit' follows, and ends whatever waits.

@@ -4,8 +4,14 @@ import type { StoreStatus } from './status.js'
 
 export type ToWorker = { ask: 'status'; number: number } | { ask: 'close'; drain: number }
 
+export interface Started {
+  tell: 'started'
+  socket: string
+  rpcEndpoint: string | undefined
+}
+
 export type FromWorker =
-  | { tell: 'started'; socket: string }
+  | Started
   | { tell: 'failed'; error: ErrorDescription }
   | { tell: 'status'; number: number; status: StoreStatus }
 

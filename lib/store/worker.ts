@@ -27,7 +27,7 @@ try {
       }
     )
   })
-  tell({ tell: 'started', socket: server.socket })
+  tell({ tell: 'started', socket: server.socket, rpcEndpoint: server.rpcEndpoint })
 } catch (error) {
   tell({ tell: 'failed', error: describeError(error) })
 }

@@ -9,6 +9,7 @@ import {
   readFlag,
   readId,
   readIds,
+  readNumberedIds,
   readSize,
   readString,
   type Request,
@@ -16,15 +17,8 @@ import {
 } from '../request.js'
 import { Waiting } from '../waiting.js'
 import { type Handler, plainReply, type RequestContext, route } from './handler.js'
-import { emptyBlobDecimal, emptyPayload, payloadText, poolPayload } from './payload.js'
-
-function noMemory(bytes: number, engine: Engine): RequestError {
-  const { limit, usage } = engine.blobs
-  return new RequestError(
-    Status.NotEnoughMemory,
-    `there is no room for ${bytes} bytes: ${usage} of ${limit} bytes are in use`
-  )
-}
+import { createAll, createdMany, createdOne, inOrder, noMemory } from './new-blobs.js'
+import { emptyPayload, payloadText, poolPayload } from './payload.js'
 
 function getBlob(engine: Engine, id: ObjectId): Blob {
   const blob = engine.blobs.find(id)
@@ -36,9 +30,7 @@ function getBlob(engine: Engine, id: ObjectId): Blob {
 function createOne(size: number, type: string, { engine, peer }: RequestContext): string {
   const blob = size === 0 ? undefined : engine.blobs.create(size, peer)
   if (size > 0 && !blob) throw noMemory(size, engine)
-  const fd = blob ? peer.announceFd(engine.poolFd) : -1
-  const payload = payloadText(blob, engine)
-  return `{"created":${payload},"fd":${fd},"id":${blob?.decimal ?? emptyBlobDecimal},"type":"${type}"}`
+  return createdOne(blob, blob ? peer.announceFd(engine.poolFd) : -1, type, engine)
 }
 
 const createBuffer: Handler = (request, context) =>
@@ -53,37 +45,10 @@ const createDiskBuffer: Handler = (request, context) => {
   return createOne(size, 'create_disk_buffer_reply', context)
 }
 
-/** All blobs or none: undefined where there is no memory for all of them. */
-function createAll(sizes: readonly number[], scoped: boolean, context: RequestContext): Blob[] | undefined {
-  const { blobs } = context.engine
-  const made: Blob[] = []
-  for (const size of sizes) {
-    if (size === 0) continue
-    const blob = blobs.create(size, context.peer, scoped)
-    if (!blob) {
-      for (const other of made) blobs.delete(other)
-      return undefined
-    }
-    made.push(blob)
-  }
-  return made
-}
-
-function createdReply(
-  sizes: readonly number[],
-  made: readonly Blob[],
-  { engine, peer }: RequestContext
-): string {
-  let next = 0
-  const all = sizes.map(size => (size === 0 ? undefined : made[next++]))
+/** The reply for new blobs, and the descriptor that they need. */
+function announce(sizes: readonly number[], made: readonly Blob[], { engine, peer }: RequestContext): string {
   const fd = made.length > 0 ? peer.announceFd(engine.poolFd) : -1
-  const payloads = all.map(blob => payloadText(blob, engine))
-  const ids = all.map(blob => blob?.decimal ?? emptyBlobDecimal)
-  const numbered = payloads.map((payload, index) => `"${index}":${payload},`).join('')
-  return (
-    `{${numbered}"fds":[${fd === -1 ? '' : fd}],"ids":[${ids.join(',')}],"num":${all.length},` +
-    `"payloads":[${payloads.join(',')}],"type":"create_buffers_reply"}`
-  )
+  return createdMany(inOrder(sizes, made), fd, engine)
 }
 
 const createBuffers: Handler = (request, context) => {
@@ -101,14 +66,14 @@ const createBuffers: Handler = (request, context) => {
   if (!wait) {
     const made = createAll(sizes, scoped, context)
     if (!made) throw noMemory(footprint, engine)
-    return createdReply(sizes, made, context)
+    return announce(sizes, made, context)
   }
   const waiting = new Waiting()
   const attempt = (): boolean => {
     if (!engine.blobs.mayFit(footprint)) return false
     const made = createAll(sizes, scoped, context)
     if (!made) return false
-    waiting.settle(() => createdReply(sizes, made, context))
+    waiting.settle(() => announce(sizes, made, context))
     return true
   }
   engine.memory.add({ peer, waiting, stream, attempt })
@@ -124,10 +89,7 @@ const seal: Handler = (request, { engine, peer }) => {
 
 /** Ids as `ids`, or as `num` and "0", "1"…: clients use both. */
 function readBlobIds(request: Request): ObjectId[] {
-  if (request['ids'] !== undefined) return readIds(request, 'ids')
-  const count = readSize(request, 'num')
-  if (count > Object.keys(request).length) throw RequestError.invalid("there are fewer ids than 'num' says")
-  return Array.from({ length: count }, (_, index) => readId(request, String(index)))
+  return request['ids'] === undefined ? readNumberedIds(request) : readIds(request, 'ids')
 }
 
 const getBuffers: Handler = (request, { engine, peer }) => {
@@ -217,7 +179,6 @@ function refuse(status: 1 | 6, message: string): Handler {
 const noGpu = refuse(1, 'GPU support is not enabled')
 const noPlasma = refuse(1, 'this store has no plasma sessions')
 const noArena = refuse(6, 'this store has no arenas')
-const noRpc = refuse(6, 'this store does not send blobs through the connection')
 
 export const bufferRoutes = [
   route('create_buffer_request', createBuffer, { work: true }),
@@ -243,9 +204,5 @@ export const bufferRoutes = [
   route('get_buffers_by_plasma_request', noPlasma),
   route('plasma_seal_request', noPlasma),
   route('plasma_release_request', noPlasma),
-  route('plasma_delete_data_request', noPlasma),
-  route('create_remote_buffer_request', noRpc),
-  route('create_remote_buffers_request', noRpc),
-  route('get_remote_buffers_request', noRpc),
-  route('release_blobs_with_rdma_request', noRpc)
+  route('plasma_delete_data_request', noPlasma)
 ]

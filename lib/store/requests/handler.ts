@@ -1,4 +1,6 @@
+import type { Zstd } from '../../rpc/zstd.js'
 import type { Engine } from '../engine.js'
+import type { Download, Upload } from '../exchange.js'
 import type { Peer } from '../peer.js'
 import type { Request } from '../request.js'
 import type { Waiting } from '../waiting.js'
@@ -14,6 +16,8 @@ export interface RequestContext {
 export interface ServerFacts {
   readonly socket: string
   readonly rpcEndpoint: string
+  /** What compresses blobs that travel through connections; undefined where the store cannot. */
+  readonly zstd: Zstd | undefined
   /** Checks a registration. */
   authenticate(username: string, password: string): boolean
   connections(): { ipc: number; rpc: number }
@@ -25,13 +29,13 @@ export interface ServerFacts {
 export const closeConnection = Symbol('closeConnection')
 
 /**
- * Answers one type of request: with the text of the reply, a reply to come, the end of the connection, or undefined for
- * one-way messages. Throws RequestError for an error reply.
+ * What a request is answered with: the text of the reply, a reply to come, a reply with the bytes of blobs before or
+ * behind it, the end of the connection, or undefined for one-way messages.
  */
-export type Handler = (
-  request: Request,
-  context: RequestContext
-) => string | Waiting | typeof closeConnection | undefined
+export type Answer = string | Waiting | Upload | Download | typeof closeConnection | undefined
+
+/** Answers one type of request. Throws RequestError for an error reply. */
+export type Handler = (request: Request, context: RequestContext) => Answer
 
 export interface HandlerOptions {
   /** May be used before the connection has registered. */

@@ -9,11 +9,11 @@ export const emptyBlobDecimal = '9223372036854775808'
 export const poolDecimal = '18446744073709551615'
 
 /** The payload of a blob; undefined stands for the empty blob. Keys in the order upstream has them. */
-export function payloadText(blob: Blob | undefined, engine: Engine): string {
+export function payloadText(blob: Blob | undefined, engine: Engine, sealed = blob?.sealed): string {
   if (!blob) return emptyPayload
   return (
     `{"data_offset":${blob.offset},"data_size":${blob.size},"is_gpu":false,"is_owner":true,` +
-    `"is_sealed":${blob.sealed},"map_size":${engine.blobs.limit + 8},"object_id":${blob.decimal},` +
+    `"is_sealed":${sealed},"map_size":${engine.blobs.limit + 8},"object_id":${blob.decimal},` +
     `"pointer":${base + blob.offset},"store_fd":${engine.poolFd}}`
   )
 }

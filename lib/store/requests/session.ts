@@ -37,11 +37,12 @@ const register: Handler = (request, { peer, facts }) => {
     throw new RequestError(Status.ConnectionError, 'wrong user name or password')
   }
   peer.registered = true
-  peer.extension = agreedVersion(request)
+  // What the extension is about is shared memory, which a TCP connection has not.
+  peer.extension = peer.carriesFds ? agreedVersion(request) : 0
   const extension = peer.extension > 0 ? `,"${extensionField}":${peer.extension}` : ''
   return (
-    `{"instance_id":0,"ipc_socket":${JSON.stringify(facts.socket)},"rpc_endpoint":"${facts.rpcEndpoint}",` +
-    `"session_id":0,"store_match":${storeMatch},"support_rpc_compression":false,"type":"register_reply",` +
+    `{"instance_id":0,"ipc_socket":${JSON.stringify(facts.socket)},"rpc_endpoint":${JSON.stringify(facts.rpcEndpoint)},` +
+    `"session_id":0,"store_match":${storeMatch},"support_rpc_compression":${facts.zstd !== undefined},"type":"register_reply",` +
     `"version":"${protocolVersion}"${extension}}`
   )
 }
@@ -50,7 +51,7 @@ const clusterMeta: Handler = (_request, { facts }) => {
   const host = JSON.stringify(hostname())
   return (
     `{"meta":{"i0":{"hostid":${hostId},"hostname":${host},"ipc_socket":${JSON.stringify(facts.socket)},` +
-    `"nodename":${host},"rpc_endpoint":"${facts.rpcEndpoint}","timestamp":${Date.now()}}},"type":"cluster_meta"}`
+    `"nodename":${host},"rpc_endpoint":${JSON.stringify(facts.rpcEndpoint)},"timestamp":${Date.now()}}},"type":"cluster_meta"}`
   )
 }
 

@@ -1,16 +1,19 @@
-import { native, type Channel, type ChannelMessage } from '../../native.js'
+import { native, type ChannelMessage } from '../../native.js'
+import { TcpChannel, type FrameChannel } from '../../rpc/tcp-channel.js'
 import type { Dispatcher } from '../dispatcher.js'
 import { errorReply } from '../dispatcher.js'
+import { Download, Upload } from '../exchange.js'
 import { Fifo } from '../fifo.js'
 import { Peer } from '../peer.js'
 import { closeConnection } from '../requests/handler.js'
 import { Waiting } from '../waiting.js'
 
-/** What carries frames. Unix sockets are Channels; one that carries no descriptors never gets `sendFd`. */
-export type Transport = Pick<
-  Channel,
-  'start' | 'send' | 'sendFd' | 'queued' | 'pause' | 'resume' | 'end' | 'close'
->
+/** A request that the bytes of blobs may follow, which are no frames. A cheap look before it is parsed. */
+const bringsBytes = /"create_remote_buffers?_request"/
+/** Before it has registered a stranger on the network may send no more than this in one frame. */
+const maxStrangersFrame = 64 * 1024
+/** A stranger who has not registered in this time is cut off, in ms. */
+const registrationTime = 20_000
 
 /** Reading pauses while this much is queued behind a request that waits. */
 const maxQueuedFrames = 1024
@@ -34,29 +37,47 @@ export interface ConnectionHost {
  */
 export class Connection {
   readonly peer: Peer
-  readonly #transport: Transport
+  readonly #transport: FrameChannel
+  /** The same where it carries the bytes of blobs as well. */
+  readonly #tcp: TcpChannel | undefined
+  readonly #maxFrame: number
   readonly #host: ConnectionHost
   readonly #inbox = new Fifo<string | null>()
   #inboxBytes = 0
   #current: Waiting | undefined
+  /** The bytes of blobs are on their way, in either direction: no other request is handled. */
+  #exchange: Upload | Download | undefined
   #handling = false
   /** The peer does not take its replies fast enough. */
   #congested = false
   #paused = false
   #pollTimer: NodeJS.Timeout | undefined
+  #registrationTimer: NodeJS.Timeout | undefined
   #closed = false
   /** Events that a congested peer has not got yet, the newest of each kind and stream. */
   readonly #lateEvents = new Map<string, string>()
 
-  constructor(transport: Transport, host: ConnectionHost, carriesFds: boolean) {
+  constructor(transport: FrameChannel, host: ConnectionHost) {
     this.#transport = transport
+    this.#tcp = transport instanceof TcpChannel ? transport : undefined
+    this.#maxFrame = this.#tcp?.maxFrame ?? 0
     this.#host = host
-    this.peer = new Peer(carriesFds, event =>
+    this.peer = new Peer(this.#tcp === undefined, event =>
       this.#sendEvent(`${event.event} ${event.id}`, JSON.stringify(event))
     )
   }
 
+  /** Whether it came over the network. */
+  get remote(): boolean {
+    return this.#tcp !== undefined
+  }
+
   start(): void {
+    if (this.#tcp !== undefined) {
+      this.#tcp.maxFrame = Math.min(this.#maxFrame, maxStrangersFrame)
+      this.#registrationTimer = setTimeout(() => this.close(), registrationTime)
+      this.#registrationTimer.unref()
+    }
     this.#transport.start({
       onMessages: messages => this.#receive(messages),
       onDrain: () => this.#drained(),
@@ -89,6 +110,8 @@ export class Connection {
       ) {
         this.#host.dispatcher.dispatch(message, this.peer)
       } else {
+        if (message !== null && this.#tcp !== undefined && bringsBytes.test(message))
+          this.#tcp.suspendFrames()
         this.#inbox.push(message)
         this.#inboxBytes += message?.length ?? 0
         // At once: whether the next message stands behind a request that waits is known only then.
@@ -98,14 +121,14 @@ export class Connection {
   }
 
   get #waitsOrQueues(): boolean {
-    return this.#current !== undefined || this.#inbox.length > 0
+    return this.#current !== undefined || this.#exchange !== undefined || this.#inbox.length > 0
   }
 
   /** Handles what has been received, as far as it can be handled now. */
   #work(): void {
     if (this.#handling) return
     this.#handling = true
-    while (!this.#closed && !this.#current && !this.#congested && this.#inbox.length > 0) {
+    while (this.#isFree && this.#inbox.length > 0) {
       const text = this.#inbox.shift()!
       this.#inboxBytes -= text?.length ?? 0
       this.#handle(text)
@@ -114,8 +137,13 @@ export class Connection {
     this.#regulate()
   }
 
+  get #isFree(): boolean {
+    return !this.#closed && !this.#current && !this.#exchange && !this.#congested
+  }
+
   #handle(text: string | null): void {
     const result = this.#host.dispatcher.dispatch(text, this.peer)
+    if (this.#tcp !== undefined) this.#afterDispatch(this.#tcp, text, result instanceof Upload)
     if (result === closeConnection) {
       this.end()
     } else if (result instanceof Waiting) {
@@ -125,9 +153,46 @@ export class Connection {
         this.#send(compose(make))
         this.#work()
       })
+    } else if (result instanceof Upload) {
+      this.#receiveBytes(this.#tcp as TcpChannel, result)
+    } else if (result instanceof Download) {
+      void this.#sendBytes(this.#tcp as TcpChannel, result)
     } else if (result !== undefined) {
       this.#send(result)
     }
+  }
+
+  #afterDispatch(tcp: TcpChannel, text: string | null, bytesFollow: boolean): void {
+    if (this.#registrationTimer !== undefined && this.peer.registered) {
+      clearTimeout(this.#registrationTimer)
+      this.#registrationTimer = undefined
+      tcp.maxFrame = this.#maxFrame
+    }
+    if (!bytesFollow && text !== null && bringsBytes.test(text)) tcp.resumeFrames()
+  }
+
+  #receiveBytes(tcp: TcpChannel, upload: Upload): void {
+    this.#exchange = upload
+    this.#send(upload.goAhead)
+    if (this.#closed) return
+    tcp.receiveRaw(upload.receiver, () => {
+      this.#exchange = undefined
+      this.#send(compose(() => upload.finish()))
+      this.#work()
+    })
+  }
+
+  async #sendBytes(tcp: TcpChannel, download: Download): Promise<void> {
+    this.#exchange = download
+    this.#send(download.reply)
+    try {
+      await download.send(tcp)
+    } catch {
+      // What follows the reply would not be what it announced.
+      this.close()
+    }
+    this.#exchange = undefined
+    this.#work()
   }
 
   #send(text: string): void {
@@ -189,6 +254,8 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#pollTimer)
+    clearTimeout(this.#registrationTimer)
+    if (this.#exchange instanceof Upload) this.#exchange.end()
     this.#inbox.clear()
     this.#lateEvents.clear()
     this.#current?.cancel()

@@ -130,7 +130,9 @@ export class StreamReading {
       const chunk = stream.held.shift()
       if (!chunk) break
       const { reader } = chunk
-      this.#deleteChunk(chunk.id, reader.extension === 0 && !reader.closed ? reader : undefined)
+      // A reader without shared memory has its own copy.
+      const looks = reader.extension === 0 && reader.carriesFds && !reader.closed
+      this.#deleteChunk(chunk.id, looks ? reader : undefined)
       stream.consumedChunks += 1
       stream.consumedBytes += chunk.bytes
     }

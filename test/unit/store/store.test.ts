@@ -59,7 +59,19 @@ describe('Store', () => {
     ['an empty path', { socket: '' }, 'ERR_INVALID_ARG_VALUE', TypeError],
     ['a path that is too long', { socket: `/tmp/${'x'.repeat(110)}` }, 'ERR_OUT_OF_RANGE', RangeError],
     ['a path in no directory', { socket: '/nonexistent/a.sock' }, 'ERR_VINEYARD_SERVER', VineyardError],
-    ['RPC', { rpc: {} }, 'ERR_VINEYARD_UNSUPPORTED', VineyardError],
+    [
+      'RPC for other machines without a password',
+      { rpc: { host: '0.0.0.0', port: 0 } },
+      'ERR_INVALID_ARG_VALUE',
+      TypeError
+    ],
+    ['RPC on a port that is none', { rpc: { port: 70000 } }, 'ERR_OUT_OF_RANGE', RangeError],
+    [
+      'RPC on a host of another machine',
+      { rpc: { host: '192.0.2.1', port: 0 }, username: 'a', password: 'b' },
+      'ERR_VINEYARD_SERVER',
+      VineyardError
+    ],
     ['a user name without password', { username: 'x' }, 'ERR_INVALID_ARG_VALUE', TypeError],
     ['no options', null, 'ERR_INVALID_ARG_TYPE', TypeError]
   ]

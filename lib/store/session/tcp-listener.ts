@@ -1,0 +1,60 @@
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import { hostname } from 'node:os'
+import { VineyardError } from '../../errors.js'
+import type { NativeError } from '../../native.js'
+import { formatEndpoint } from '../../rpc/endpoint.js'
+import { TcpChannel } from '../../rpc/tcp-channel.js'
+import type { RpcOptions } from '../options.js'
+
+const backlog = 511
+
+/** The port that clients without shared memory connect to. */
+export class TcpListener {
+  /** `host:port` for clients: the host as it was given, or this machine's name where it listens on all addresses. */
+  readonly endpoint: string
+  readonly #server: Server
+  readonly #maxFrame: number
+
+  private constructor(server: Server, host: string, maxFrame: number) {
+    this.#server = server
+    this.#maxFrame = maxFrame
+    const { port } = server.address() as AddressInfo
+    const everywhere = host === '0.0.0.0' || host === '::'
+    this.endpoint = formatEndpoint(everywhere ? hostname() : host, port)
+  }
+
+  /** Rejects with ERR_VINEYARD_EXISTS where the port is taken, ERR_VINEYARD_SERVER for what else the system refuses. */
+  static async start({ host, port }: RpcOptions, maxFrame: number): Promise<TcpListener> {
+    const server = createServer()
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause: NativeError) => {
+        const code = cause.code === 'EADDRINUSE' ? 'ERR_VINEYARD_EXISTS' : 'ERR_VINEYARD_SERVER'
+        reject(
+          new VineyardError(code, `cannot listen on ${formatEndpoint(host, port)} (${cause.code})`, { cause })
+        )
+      })
+      server.listen({ host, port, backlog }, resolve)
+    })
+    server.removeAllListeners('error')
+    // Failures to accept (no descriptors left) pass; the listener goes on.
+    server.on('error', () => {})
+    return new TcpListener(server, host, maxFrame)
+  }
+
+  onConnection(listener: (channel: TcpChannel) => void): void {
+    this.#server.on('connection', socket => listener(new TcpChannel(socket, this.#maxFrame)))
+  }
+
+  ref(): void {
+    this.#server.ref()
+  }
+
+  unref(): void {
+    this.#server.unref()
+  }
+
+  /** Stops listening; connections stay. */
+  close(): void {
+    this.#server.close()
+  }
+}
