@@ -36,9 +36,8 @@ const results: { trial: string; comparisons: Comparison[] }[] = []
 for (const { name, title, cases } of chosen) {
   const comparisons: Comparison[] = []
   for (const one of cases.filter(({ name }) => name.includes(part))) {
-    process.stderr.write(`${name}: ${one.name} …\r`)
+    if (process.stderr.isTTY) process.stderr.write(`\x1b[K${name}: ${one.name} …\r`)
     comparisons.push(...(await compare(one, rounds, pace)))
-    process.stderr.write('\x1b[K')
   }
   if (comparisons.length > 0) console.log(`\n${title}\n${table(comparisons)}`)
   results.push({ trial: name, comparisons })

@@ -2,8 +2,11 @@ import type { RecordBatch } from 'apache-arrow'
 
 /** What goes through a stream in one measurement. Plain values: it travels to the processes. */
 export interface Work {
-  /** Record batches, or chunks of bytes. */
-  chunks: 'batches' | 'bytes'
+  /**
+   * What kind of stream it is where there are kinds: record batches as objects, record batches as Arrow's bytes, or bytes.
+   * Other drivers know batches and bytes only.
+   */
+  stream: 'recordbatch' | 'dataframe' | 'byte'
   /** Rows of a batch, or bytes of a chunk. */
   size: number
   /** int64, float64 and bool; or strings and nulls beside them. Only for batches. */
@@ -12,6 +15,10 @@ export interface Work {
   source: 'fresh' | 'cached'
   /** What the consumer does with a chunk: looks at one value, or sums up all of them. */
   reader: 'touch' | 'sum'
+  /** How many streams there are between the two processes. */
+  streams?: number
+  /** Objects that live in the store beside the streams. */
+  liveObjects?: number
   /** Milliseconds before measuring begins and while it lasts. */
   warmUp: number
   measure: number
@@ -25,15 +32,25 @@ export type Chunk = RecordBatch | Uint8Array
 
 /** Something that has been set up for one measurement, and what the processes must know to find it. */
 export interface Place<T = unknown> {
-  /** Plain values only. */
-  readonly address: T
+  /** Plain values only; one for each stream. */
+  readonly addresses: readonly T[]
   close(): Promise<void>
 }
 
-/** One end of a stream in a Node process of its own. */
+/** What moves chunks from one process to another. */
+export interface Driver {
+  /** As it is called in tables. */
+  title: string
+  /** Sets up what both processes connect to. */
+  place: (work: Work) => Promise<Place>
+  /** How the two processes work; without it they are in Python. */
+  ends?: NodeEnds<any>
+}
+
+/** How chunks get from one Node process to another. */
 export interface NodeEnds<T = unknown> {
-  /** Sends the chunks one after the other as fast as the other end takes them; does not return before they end. */
-  send(address: T, chunks: Iterable<Chunk>, work: Work): Promise<void>
+  /** Sends the chunks one after the other as fast as the other end takes them. Undefined: the receiver is the source too. */
+  send?: (address: T, chunks: Iterable<Chunk>, work: Work) => Promise<void>
   /** Calls `listening` when a sender may start, and yields what arrives. A chunk is done with when the next is asked for. */
-  receive(address: T, listening: () => void, work: Work): AsyncIterable<Chunk>
+  receive: (address: T, listening: () => void, work: Work) => AsyncIterable<Chunk>
 }

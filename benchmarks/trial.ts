@@ -27,6 +27,8 @@ export interface Case {
 export interface Metric {
   name: string
   unit: string
+  /** What the unit is in terms of the metric. */
+  per?: number
 }
 
 /** A file of benchmarks/trials. */
@@ -37,6 +39,7 @@ export interface Trial {
 }
 
 export const chunksPerSecond: Metric = { name: 'chunksPerSecond', unit: 'chunks/s' }
+export const bytesPerSecond: Metric = { name: 'bytesPerSecond', unit: 'GB/s', per: 1e9 }
 
 /** A stream from one process to another with this driver. */
 export function streamSide(driver: DriverName, work: Omit<Work, keyof Pace>, title?: string): Side {

@@ -73,7 +73,7 @@ export function makeBatch(rows: number, columns: 'numbers' | 'strings', number: 
 
 /** Bytes of values in a batch of numbers; what strings and nulls add is not counted. */
 export function chunkBytes(work: Work): number {
-  return work.chunks === 'bytes' ? work.size : work.size * 16 + Math.ceil(work.size / 8)
+  return work.stream === 'byte' ? work.size : work.size * 16 + Math.ceil(work.size / 8)
 }
 
 /** How many different chunks a source goes around in. */
@@ -84,16 +84,19 @@ export function distinctChunks(work: Work): number {
 
 /** A chunk of bytes that begins with its number, 32 bits little endian. */
 function makeBytes(size: number, number: number): Uint8Array {
-  const bytes = Buffer.alloc(size, (number % 255) + 1)
-  bytes.writeUInt32LE(number)
+  const bytes = new Uint8Array(size).fill((number % 255) + 1)
+  new DataView(bytes.buffer).setUint32(0, number, true)
   return bytes
 }
 
-/** The chunks of a producer, for ever. */
-export function* chunksOf(work: Work): Generator<Chunk> {
-  const { chunks, size, columns = 'numbers' } = work
-  const made = Array.from({ length: distinctChunks(work) }, (_, number) =>
-    chunks === 'bytes' ? makeBytes(size, number) : makeBatch(size, columns, number)
+/** The chunks of a producer, in the order they are sent in, over and over. */
+export function makeChunks(work: Work): Chunk[] {
+  const { stream, size, columns = 'numbers' } = work
+  return Array.from({ length: distinctChunks(work) }, (_, number) =>
+    stream === 'byte' ? makeBytes(size, number) : makeBatch(size, columns, number)
   )
-  for (;;) yield* made
+}
+
+export function* endlessly<T>(values: readonly T[]): Generator<T, never> {
+  for (;;) yield* values
 }

@@ -5,7 +5,7 @@ import type { NodeEnds, Place } from '../model.js'
 import { socketPath } from '../runner/socket-path.js'
 import { GatheringWriter } from './gathering-writer.js'
 
-interface Address {
+export interface SocketAddress {
   socket: string
 }
 
@@ -14,13 +14,14 @@ async function* buffersOf(socket: Socket): AsyncGenerator<Uint8Array> {
   for await (const buffer of socket) yield buffer as Buffer
 }
 
-/** Arrow's streaming format over a Unix socket: the schema once, one write for each batch, backpressure respected. */
-export const arrowIpc = {
-  place: async (): Promise<Place<Address>> => {
-    const { path, remove } = socketPath()
-    return { address: { socket: path }, close: async () => remove() }
-  },
+/** A path that both ends know. */
+export async function unixSocket(): Promise<Place<SocketAddress>> {
+  const { path, remove } = socketPath()
+  return { addresses: [{ socket: path }], close: async () => remove() }
+}
 
+/** Arrow's streaming format over a Unix socket: the schema once, one write for each batch, backpressure respected. */
+export const arrowIpc: NodeEnds<SocketAddress> = {
   async send({ socket: path }, chunks) {
     const socket = connect(path)
     await once(socket, 'connect')
@@ -43,4 +44,4 @@ export const arrowIpc = {
     const [socket] = (await once(server, 'connection')) as [Socket]
     yield* await RecordBatchReader.from(buffersOf(socket))
   }
-} satisfies NodeEnds<Address> & { place: () => Promise<Place<Address>> }
+}

@@ -1,19 +1,26 @@
-import type { NodeEnds, Place, Work } from '../model.js'
-import { arrowIpc } from './arrow-ipc.js'
-import { ours } from './store.js'
+import type { Driver, Place } from '../model.js'
+import { arrowIpc, unixSocket } from './arrow-ipc.js'
+import { memcpy } from './memcpy.js'
+import { nodeStreams, streamsOn, writerAndReader } from './store.js'
+import { worker } from './worker.js'
 import { zeromq } from './zeromq.js'
 
-export interface Driver extends NodeEnds<any> {
-  title: string
-  place(work: Work): Promise<Place>
+/** For what happens in one process. */
+async function nowhere(): Promise<Place> {
+  return { addresses: [undefined], close: async () => {} }
 }
 
-/** Everything that is compared: what moves chunks from one process to another. */
+/** Everything that is compared. */
 export const drivers = {
-  store: { title: 'this package, its store', ...ours('store') },
-  vineyardd: { title: 'this package, a real vineyardd', ...ours('vineyardd') },
-  'arrow-ipc': { title: 'Arrow IPC over a Unix socket', ...arrowIpc },
-  zeromq: { title: 'ZeroMQ with Arrow IPC', ...zeromq }
+  store: { title: 'this package', place: streamsOn('store'), ends: nodeStreams },
+  'store-writer': { title: 'its writer and reader', place: streamsOn('store'), ends: writerAndReader },
+  vineyardd: { title: 'this package on vineyardd', place: streamsOn('vineyardd'), ends: nodeStreams },
+  'python-store': { title: 'Python on our store', place: streamsOn('store') },
+  'python-vineyardd': { title: 'Python on vineyardd', place: streamsOn('vineyardd') },
+  'arrow-ipc': { title: 'Arrow IPC, Unix socket', place: unixSocket, ends: arrowIpc },
+  worker: { title: 'postMessage, transfer', place: nowhere, ends: worker },
+  memcpy: { title: 'memcpy into warm memory', place: nowhere, ends: memcpy },
+  zeromq: { title: 'ZeroMQ, Arrow IPC', place: unixSocket, ends: zeromq }
 } satisfies Record<string, Driver>
 
 export type DriverName = keyof typeof drivers

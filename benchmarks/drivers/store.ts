@@ -1,53 +1,103 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { RecordBatch } from 'apache-arrow'
-import { ByteStream, connect, RecordBatchStream, release, type Client, type ObjectId } from 'vineyard-streams'
+import {
+  ByteStream,
+  connect,
+  DataframeStream,
+  RecordBatchStream,
+  release,
+  type Client,
+  type ObjectId
+} from 'vineyard-streams'
 import type { Chunk, NodeEnds, Place, Work } from '../model.js'
 import { startServer, type ServerKind } from '../runner/servers.js'
 
-interface Address {
+export interface StreamAddress {
   socket: string
   stream: ObjectId
 }
 
+/** Requests of a client that are under way at the same time. */
+const atOnce = 1000
+
+const types = { recordbatch: RecordBatchStream, dataframe: DataframeStream, byte: ByteStream }
+
 /** Each Buffer a chunk, and each chunk a Buffer in shared memory. */
 const whole = { objectMode: true }
 
-function open(client: Client, stream: ObjectId, work: Work): Promise<RecordBatchStream | ByteStream> {
-  const type = work.chunks === 'bytes' ? ByteStream : RecordBatchStream
-  return type.open(client, stream)
+const clients = new Map<string, Promise<Client>>()
+
+/** The streams of a process share a client. */
+async function open({ socket, stream }: StreamAddress, work: Work): Promise<any> {
+  const client = clients.get(socket) ?? connect(socket)
+  clients.set(socket, client)
+  return types[work.stream].open(await client, stream)
+}
+
+/** A server of its own with as many streams as are wanted. */
+export function streamsOn(server: ServerKind): (work: Work) => Promise<Place<StreamAddress>> {
+  return async work => {
+    const { socket, close } = await startServer(server)
+    const client = await connect(socket)
+    await putObjects(client, work.liveObjects ?? 0)
+    const addresses: StreamAddress[] = []
+    for (let i = 0; i < (work.streams ?? 1); i += 1) {
+      const { id } = await types[work.stream].create(client)
+      addresses.push({ socket, stream: id })
+    }
+    await client.close()
+    return { addresses, close }
+  }
+}
+
+/** Small tensors, each an object with a blob. */
+async function putObjects(client: Client, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= atOnce) {
+    const puts = Array.from({ length: Math.min(left, atOnce) }, (_, i) => client.put(Float64Array.of(i)))
+    await Promise.all(puts)
+  }
 }
 
 /** This package as its users have it: a core Writable on one side and a core Readable on the other. */
-export function ours(
-  server: ServerKind
-): NodeEnds<Address> & { place: (work: Work) => Promise<Place<Address>> } {
-  return {
-    async place(work) {
-      const { socket, close } = await startServer(server)
-      const client = await connect(socket)
-      const type = work.chunks === 'bytes' ? ByteStream : RecordBatchStream
-      const { id } = await type.create(client)
-      await client.close()
-      return { address: { socket, stream: id }, close }
-    },
+export const nodeStreams: NodeEnds<StreamAddress> = {
+  async send(address, chunks, work) {
+    const stream = await open(address, work)
+    const target = stream.createWriteStream(work.stream === 'byte' ? whole : {})
+    await pipeline(Readable.from(chunks, { highWaterMark: 1 }), target)
+  },
 
-    async send({ socket, stream }, chunks, work) {
-      const client = await connect(socket)
-      const options = work.chunks === 'bytes' ? whole : {}
-      const target = (await open(client, stream, work)).createWriteStream(options)
-      await pipeline(Readable.from(chunks, { highWaterMark: 1 }), target)
-    },
+  async *receive(address, listening, work) {
+    const stream = await open(address, work)
+    const source: AsyncIterable<Chunk> = stream.createReadStream(work.stream === 'byte' ? whole : {})
+    listening()
+    for await (const chunk of source) {
+      yield chunk
+      release(chunk as RecordBatch)
+    }
+  }
+}
 
-    async *receive({ socket, stream }, listening, work) {
-      const client = await connect(socket)
-      const options = work.chunks === 'bytes' ? whole : {}
-      const source = (await open(client, stream, work)).createReadStream(options)
-      listening()
-      for await (const chunk of source as AsyncIterable<Chunk>) {
-        yield chunk
-        release(chunk as RecordBatch)
-      }
+/** Appends of a writer that are under way at the same time. */
+const underWay = 64
+
+/** This package's lower level: a writer and a reader. */
+export const writerAndReader: NodeEnds<StreamAddress> = {
+  async send(address, chunks, work) {
+    const writer = await (await open(address, work)).openWriter()
+    const appends: Promise<unknown>[] = []
+    for (const chunk of chunks) {
+      appends.push(writer.append(chunk))
+      if (appends.length === underWay) await appends.shift()
+    }
+  },
+
+  async *receive(address, listening, work) {
+    const reader = await (await open(address, work)).openReader()
+    listening()
+    for await (const chunk of reader as AsyncIterable<Chunk>) {
+      yield chunk
+      release(chunk as RecordBatch)
     }
   }
 }

@@ -1,13 +1,9 @@
 import { RecordBatchReader, type RecordBatch } from 'apache-arrow'
 import { Pull, Push } from 'zeromq'
 import { chunkBytes } from '../data/batches.js'
-import type { NodeEnds, Place, Work } from '../model.js'
-import { socketPath } from '../runner/socket-path.js'
+import type { NodeEnds, Work } from '../model.js'
+import type { SocketAddress } from './arrow-ipc.js'
 import { GatheringWriter } from './gathering-writer.js'
-
-interface Address {
-  endpoint: string
-}
 
 /** ZeroMQ counts messages, a thousand by default, which would be 17 GiB of large ones. */
 const queuedBytes = 64 * 2 ** 20
@@ -23,18 +19,13 @@ async function* partsOf(messages: AsyncIterable<Buffer[]>): AsyncGenerator<Uint8
 }
 
 /** ZeroMQ's push and pull over a Unix socket, each message a batch in Arrow's streaming format; the schema once. */
-export const zeromq = {
-  place: async (): Promise<Place<Address>> => {
-    const { path, remove } = socketPath()
-    return { address: { endpoint: `ipc://${path}` }, close: async () => remove() }
-  },
-
-  async send({ endpoint }, chunks, work) {
+export const zeromq: NodeEnds<SocketAddress> = {
+  async send({ socket: path }, chunks, work) {
     const socket = new Push({ sendHighWaterMark: highWaterMark(work) })
-    socket.connect(endpoint)
+    socket.connect(`ipc://${path}`)
     const writer = new GatheringWriter()
     for (const chunk of chunks) {
-      if (work.chunks === 'bytes') {
+      if (work.stream === 'byte') {
         await socket.send(chunk as Uint8Array)
         continue
       }
@@ -45,11 +36,11 @@ export const zeromq = {
     }
   },
 
-  async *receive({ endpoint }, listening, work) {
+  async *receive({ socket: path }, listening, work) {
     const socket = new Pull({ receiveHighWaterMark: highWaterMark(work) })
-    await socket.bind(endpoint)
+    await socket.bind(`ipc://${path}`)
     listening()
-    if (work.chunks === 'batches') yield* await RecordBatchReader.from(partsOf(socket))
+    if (work.stream !== 'byte') yield* await RecordBatchReader.from(partsOf(socket))
     else for await (const [bytes] of socket) yield bytes as Buffer
   }
-} satisfies NodeEnds<Address> & { place: () => Promise<Place<Address>> }
+}

@@ -1,14 +1,17 @@
-import { drivers, type Driver } from '../drivers/drivers.js'
+import { endlessly, makeChunks } from '../data/batches.js'
+import { drivers } from '../drivers/drivers.js'
+import type { Driver } from '../model.js'
 import type { StreamJob } from '../runner/stream-job.js'
-import { chunksOf } from '../data/batches.js'
 import { receiveJob, tell } from './job.js'
-import { measureStream } from './measure-stream.js'
+import { measureStreams } from './measure-streams.js'
 
-const { role, driver, address, work } = await receiveJob<StreamJob>()
-const ends: Driver = drivers[driver]
-if (role === 'producer') {
-  await ends.send(address, chunksOf(work), work)
+const { role, driver, addresses, work } = await receiveJob<StreamJob>()
+const { ends } = drivers[driver] as Required<Driver>
+const { send } = ends
+if (role === 'producer' && send) {
+  const chunks = makeChunks(work)
+  await Promise.all(addresses.map(address => send(address, endlessly(chunks), work)))
 } else {
-  const chunks = ends.receive(address, () => tell('listening'), work)
-  tell(await measureStream(chunks, work))
+  const streams = addresses.map(address => ends.receive(address, () => tell('listening'), work))
+  tell(await measureStreams(streams, work))
 }

@@ -25,10 +25,10 @@ export async function compare(one: Case, rounds: number, pace: Pace): Promise<Co
     for (const index of order) results[index]!.push(await one.sides[index]!.measure(pace))
   }
   const [ours, ...rivals] = results
-  return one.metrics.flatMap(({ name, unit }) =>
+  return one.metrics.flatMap(({ name, unit, per = 1 }) =>
     rivals.map((rival, index): Comparison => {
-      const mine = ours!.map(found => found[name]!)
-      const theirs = rival.map(found => found[name]!)
+      const mine = ours!.map(found => found[name]! / per)
+      const theirs = rival.map(found => found[name]! / per)
       return {
         case: one.name,
         metric: name,

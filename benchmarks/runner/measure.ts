@@ -1,6 +1,8 @@
+import { chunkBytes, distinctChunks } from '../data/batches.js'
 import { drivers, type DriverName } from '../drivers/drivers.js'
-import type { Metrics, Work } from '../model.js'
-import { NodeProcess } from './node-process.js'
+import type { Driver, Metrics, Work } from '../model.js'
+import type { Child } from './child.js'
+import { startNode, startPython } from './start.js'
 import type { StreamJob } from './stream-job.js'
 
 /** Longest time that a measurement may take beyond what it is meant to, in ms. */
@@ -8,17 +10,21 @@ const patience = 30_000
 
 /** One measurement in fresh processes: a server if the driver has one, a consumer and a producer. */
 export async function measureDriver(driver: DriverName, work: Work): Promise<Metrics> {
-  const place = await drivers[driver].place(work)
-  const started: NodeProcess[] = []
-  const start = (role: StreamJob['role']): NodeProcess => {
-    const job: StreamJob = { role, driver, address: place.address, work }
-    const end = new NodeProcess('stream-end', `${driver}-${role}`, job)
+  const { place: makePlace, ends }: Driver = drivers[driver]
+  const place = await makePlace(work)
+  const started: Child[] = []
+  const start = (role: StreamJob['role']): Child => {
+    const job: StreamJob = { role, driver, addresses: place.addresses, work }
+    const name = `${driver}-${role}`
+    const end = ends ? startNode('stream-end', name, job) : startPython('stream_end', name, inPython(job))
     started.push(end)
     return end
   }
   const measuring = async (): Promise<Metrics> => {
     const consumer = start('consumer')
-    await consumer.next()
+    if (ends && !ends.send) return consumer.next()
+    // Once for each stream.
+    for (const _ of place.addresses) await consumer.next()
     const producer = start('producer')
     // A producer tells nothing: it can only end, which is its failure.
     return Promise.race([consumer.next<Metrics>(), producer.next<never>()])
@@ -41,4 +47,10 @@ async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T>
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Python cannot ask data/batches.ts. */
+function inPython(job: StreamJob): unknown {
+  const { work } = job
+  return { ...job, work: { ...work, bytes: chunkBytes(work) }, distinct: distinctChunks(work) }
 }

@@ -1,8 +1,12 @@
 let directory: string | undefined
 
-/** From now on Node processes write what V8 sampled in them to this directory. */
+/** From now on Node processes write what V8 samples in them to this directory. */
 export function profileInto(path: string | undefined): void {
   directory = path
+}
+
+export function profiling(): boolean {
+  return directory !== undefined
 }
 
 /** Options for a Node process, to be profiled under this name if profiles are wanted. */

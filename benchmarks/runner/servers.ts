@@ -11,6 +11,7 @@ export type ServerKind = 'store' | 'vineyardd'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const venv = process.env['VINEYARD_TEST_VENV'] ?? join(root, '.venv')
+export const python = join(venv, 'bin/python')
 
 /** Shared memory of a server: the largest chunks are 64 MiB, and a writer may be a quarter of the memory ahead. */
 const size = '512Mi'

@@ -5,6 +5,6 @@ import type { Work } from '../model.js'
 export interface StreamJob {
   role: 'producer' | 'consumer'
   driver: DriverName
-  address: unknown
+  addresses: readonly unknown[]
   work: Work
 }

@@ -1,4 +1,17 @@
 import type { Trial } from '../trial.js'
-import { recordbatch } from './recordbatch.js'
+import { bytes } from './bytes.js'
+import { pythonStore, vineyardd } from './python.js'
+import { recordbatch, strings } from './recordbatch.js'
+import { liveObjects, parallel } from './scaling.js'
+import { sources } from './sources.js'
 
-export const trials: readonly Trial[] = [recordbatch]
+export const trials: readonly Trial[] = [
+  recordbatch,
+  strings,
+  sources,
+  bytes,
+  vineyardd,
+  pythonStore,
+  liveObjects,
+  parallel
+]

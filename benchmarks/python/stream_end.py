@@ -1,0 +1,108 @@
+"""One end of a stream with the Python client, as processes/stream-end.ts is one with a Node driver."""
+
+import json
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import vineyard
+from vineyard import ObjectID
+from vineyard.core.builder import default_builder_context
+from vineyard.core.resolver import default_resolver_context
+
+vineyard.data.register_builtin_types(default_builder_context, default_resolver_context)
+
+
+def tell(message):
+    print(json.dumps(message), flush=True)
+
+
+def make_batch(rows, columns, number):
+    """The same values as makeBatch in data/batches.ts."""
+    index = np.arange(number, number + rows)
+    arrays = {
+        'int': pa.array(index),
+        'float': pa.array(number + np.arange(rows) / 2),
+        'bool': pa.array(index % 3 == 0),
+    }
+    if columns == 'strings':
+        places = np.arange(rows)
+        arrays['maybe'] = pa.array(places.astype('float64'), mask=places % 5 == 1)
+        arrays['text'] = pa.array([f'row {value}' for value in index])
+        arrays['note'] = pa.array([None if row % 4 == 1 else 'é' * (row % 7) for row in range(rows)])
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def make_chunk(work, number):
+    if work['stream'] == 'byte':
+        return number.to_bytes(4, 'little') + bytes([number % 255 + 1]) * (work['size'] - 4)
+    return make_batch(work['size'], work.get('columns', 'numbers'), number)
+
+
+def append_object(client, writer, chunk):
+    """Nothing holds a producer of objects back: where the memory is full it has to ask again."""
+    while True:
+        try:
+            writer.append(client.put(chunk))
+            return
+        except vineyard.NotEnoughMemoryException:
+            time.sleep(0.001)
+
+
+def write_bytes(_client, writer, chunk):
+    vineyard.memory_copy(writer.next(len(chunk)), chunk)
+
+
+def write_frame(_client, writer, chunk):
+    writer.write(chunk)
+
+
+senders = {'recordbatch': append_object, 'byte': write_bytes, 'dataframe': write_frame}
+
+
+def produce(client, stream, work, distinct):
+    chunks = [make_chunk(work, number) for number in range(distinct)]
+    writer = stream.open_writer(client)
+    send = senders[work['stream']]
+    while True:
+        for chunk in chunks:
+            send(client, writer, chunk)
+
+
+def number_of(chunk):
+    if isinstance(chunk, memoryview):
+        return int.from_bytes(chunk[:4], 'little')
+    return chunk.column(0)[0].as_py()
+
+
+def consume(client, stream, work, distinct):
+    reader = stream.open_reader(client)
+    tell('listening')
+    count = 0
+    started = begun = 0.0
+    while True:
+        number = number_of(reader.next())
+        if number != count % distinct:
+            raise RuntimeError(f'chunk {count} has the number {number}')
+        count += 1
+        now = time.perf_counter()
+        started = started or now
+        if not begun:
+            if (now - started) * 1000 >= work['warmUp']:
+                begun, first = now, count
+        elif (now - begun) * 1000 >= work['measure']:
+            rate = (count - first) / (now - begun)
+            tell({'chunksPerSecond': rate, 'bytesPerSecond': rate * work['bytes']})
+            return
+
+
+def main():
+    job = json.loads(sys.argv[1])
+    client = vineyard.connect(job['addresses'][0]['socket'])
+    stream = client.get(ObjectID(job['addresses'][0]['stream']))
+    end = produce if job['role'] == 'producer' else consume
+    end(client, stream, job['work'], job['distinct'])
+
+
+main()
