@@ -105,6 +105,8 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_METADATA'
   /** The server does not offer this. */
   | 'ERR_VINEYARD_UNSUPPORTED'
+  /** The native part of the package could not be loaded; the message says what was tried and what to do. */
+  | 'ERR_VINEYARD_NO_BINARY'
   /** Any other error status of the server; `status` and `statusName` say which. */
   | 'ERR_VINEYARD_SERVER'
 
