@@ -6,7 +6,7 @@ import type { ReaderOptions } from './reader.js'
 import { ReaderReadable } from './reader-readable.js'
 
 /** Two chunks: one being looked at, one ready. Node's 16 would keep half a gigabyte of 32 MiB chunks. */
-const defaultHighWaterMark = 2
+export const defaultHighWaterMark = 2
 /** No further chunk is fetched ahead while unread ones hold this much. */
 const readAheadBytes = 64 * 2 ** 20
 
