@@ -22,6 +22,7 @@ type Codes =
   | 'ERR_VINEYARD_TYPE'
   | 'ERR_VINEYARD_METADATA'
   | 'ERR_VINEYARD_UNSUPPORTED'
+  | 'ERR_VINEYARD_NO_BINARY'
   | 'ERR_VINEYARD_SERVER'
 
 export const codesAreThese: Same<VineyardErrorCode, Codes> = true

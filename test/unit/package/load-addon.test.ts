@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { VineyardError } from 'vineyard-streams'
 import { loadAddon } from '#dist/load-addon.js'
-import { binary } from './native/support.js'
+import { binary } from '../native/support.js'
 
 const run = promisify(execFile)
 const target = `${process.platform}-${process.arch}`
