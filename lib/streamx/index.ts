@@ -5,9 +5,9 @@
  * @module
  */
 import type { Readable, Writable } from 'streamx'
-import type { ReadStreamOptions } from '../streams/readable.js'
+import { checkReadStreamOptions, type ReadStreamOptions } from '../streams/readable.js'
 import type { VineyardStream } from '../streams/stream.js'
-import type { WriteStreamOptions } from '../streams/writable.js'
+import { checkWriteStreamOptions, type WriteStreamOptions } from '../streams/writable.js'
 import { StreamxReadable } from './readable.js'
 import { StreamxWritable } from './writable.js'
 
@@ -21,10 +21,10 @@ export function createReadStream<Out>(
   stream: VineyardStream<any, Out, any>,
   options: ReadStreamOptions = {}
 ): Readable & AsyncIterable<Out> {
-  return new StreamxReadable<Out>(
-    () => stream.openReader(undefined, options),
-    options
-  ) as StreamxReadable<Out> & AsyncIterable<Out>
+  checkReadStreamOptions(options)
+  const { copy, idleTimeout } = options
+  const open = (): ReturnType<typeof stream.openReader> => stream.openReader(undefined, { copy, idleTimeout })
+  return new StreamxReadable<Out>(open, options) as StreamxReadable<Out> & AsyncIterable<Out>
 }
 
 /**
@@ -35,5 +35,7 @@ export function createWriteStream<In, Options extends WriteStreamOptions>(
   stream: VineyardStream<In, any, Options>,
   options: Options = {} as Options
 ): Writable {
-  return new StreamxWritable<In>(() => stream.openWriter(undefined, options), options)
+  checkWriteStreamOptions(options, stream.writerOptionNames)
+  const { signal: _, highWaterMark: __, objectMode: ___, ...forWriter } = options
+  return new StreamxWritable<In>(() => stream.openWriter(undefined, forWriter as Options), options)
 }

@@ -64,9 +64,9 @@ describe('Web Streams', () => {
     const text = 'shared memory '.repeat(10_000)
     const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
     const writing = compressed.pipeTo(Writable.toWeb(out.createWriteStream()) as WritableStream<Uint8Array>)
-    const plain = (
-      Readable.toWeb(into.createReadStream() as unknown as Readable)
-    ).pipeThrough(new DecompressionStream('gzip'))
+    const plain = Readable.toWeb(into.createReadStream() as unknown as Readable).pipeThrough(
+      new DecompressionStream('gzip')
+    )
     let back = ''
     for await (const part of plain.pipeThrough(new TextDecoderStream())) back += part
     await writing
