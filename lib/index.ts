@@ -1,4 +1,13 @@
 export { connect, Client } from './client/client.js'
+export type { StreamStats } from './client/counters.js'
+export type {
+  ChunkMessage,
+  ConnectMessage,
+  ErrorMessage,
+  ReleasedMessage,
+  RequestMessage,
+  WaitMessage
+} from './diagnostics/channels.js'
 export type { ClientStats, DeleteOptions, GetOptions, ListOptions, PutOptions } from './client/client.js'
 export type { ConnectOptions } from './client/settings.js'
 export type { Status } from './client/requests.js'

@@ -4,6 +4,7 @@ import { Status, VineyardError } from '../errors.js'
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
+import type { Counters } from './counters.js'
 import { createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
 
 /** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
@@ -19,6 +20,8 @@ export interface AllocateOptions {
   allocated?: ((ids: readonly ObjectId[]) => void) | undefined
   /** Stops the waiting, not a request that is under way. */
   signal?: AbortSignal | undefined
+  /** Where the waiting is counted. */
+  counters?: Counters | undefined
 }
 
 const emptyPayload: Payload = { id: emptyBlobId, storeFd: -1, offset: 0, size: 0 }
@@ -43,33 +46,48 @@ async function allocate(
   sizes: readonly number[],
   options: AllocateOptions
 ): Promise<Payload[]> {
+  const { counters } = options
   if (connection.extended) {
-    const made = createBuffers(connection, sizes, options)
+    const create = (): Promise<Payload[]> => createBuffers(connection, sizes, options)
+    const made = options.wait && counters !== undefined ? counters.wait('memory', create) : create()
     return abortable(made, options.signal, payloads => void dropBlobs(connection, payloads))
   }
-  let limitChecked = false
+  try {
+    return await allocateOneByOne(connection, sizes, options)
+  } catch (error) {
+    if (!options.wait || (error as VineyardError).status !== Status.NotEnoughMemory) throw error
+  }
+  const poll = (): Promise<Payload[]> => pollForMemory(connection, sizes, options)
+  return counters === undefined ? poll() : counters.wait('memory', poll)
+}
+
+async function pollForMemory(
+  connection: Connection,
+  sizes: readonly number[],
+  options: AllocateOptions
+): Promise<Payload[]> {
+  const { signal } = options
+  await refuseWhatCannotFit(connection, sizes)
   for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
     try {
-      const made = await allocateOneByOne(connection, sizes)
-      options.allocated?.(made.map(({ id }) => id))
-      return made
-    } catch (error) {
-      if (!options.wait || (error as VineyardError).status !== Status.NotEnoughMemory) throw error
-      if (!limitChecked) {
-        await refuseWhatCannotFit(connection, sizes)
-        limitChecked = true
-      }
+      await delay(poll, undefined, signal === undefined ? {} : { signal })
+    } catch {
+      throw new AbortError(signal?.reason)
     }
     try {
-      await delay(poll, undefined, options.signal === undefined ? {} : { signal: options.signal })
-    } catch {
-      throw new AbortError(options.signal?.reason)
+      return await allocateOneByOne(connection, sizes, options)
+    } catch (error) {
+      if ((error as VineyardError).status !== Status.NotEnoughMemory) throw error
     }
   }
 }
 
 /** Pipelined create_buffer: create_buffers of 0.24.2 leaks the blobs it had made when a later one does not fit. */
-async function allocateOneByOne(connection: Connection, sizes: readonly number[]): Promise<Payload[]> {
+async function allocateOneByOne(
+  connection: Connection,
+  sizes: readonly number[],
+  options: AllocateOptions
+): Promise<Payload[]> {
   const results = await Promise.allSettled(sizes.map(size => createBuffer(connection, size)))
   const made: Payload[] = []
   let failure: unknown
@@ -77,7 +95,10 @@ async function allocateOneByOne(connection: Connection, sizes: readonly number[]
     if (result.status === 'fulfilled') made.push(result.value)
     else failure ??= result.reason
   }
-  if (failure === undefined) return made
+  if (failure === undefined) {
+    options.allocated?.(made.map(({ id }) => id))
+    return made
+  }
   await dropBlobs(connection, made)
   throw failure as Error
 }

@@ -1,5 +1,6 @@
 import { VineyardError } from '../errors.js'
 import { LeaseBudget } from '../memory/budget.js'
+import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { Connection } from './connection.js'
 import { Counters } from './counters.js'
 import { LeaseReturns } from './lease-returns.js'
@@ -26,16 +27,25 @@ export class ClientCore {
   readonly #dependents = new Set<Dependent>()
   #closing: Promise<void> | undefined
 
-  private constructor(settings: ConnectionSettings, connection: Connection) {
+  private constructor(settings: ConnectionSettings, connection: Connection, origin: Origin | undefined) {
     this.settings = settings
     this.connection = connection
     this.returns = new LeaseReturns(connection)
     this.budget = LeaseBudget.of(settings.socket)
-    this.reader = new ObjectReader(connection, this.returns, this.budget)
+    this.reader = new ObjectReader(
+      connection,
+      this.returns,
+      this.budget,
+      new LeaseAccount(this.budget, this.counters, origin)
+    )
   }
 
-  static async open(settings: ConnectionSettings, signal?: AbortSignal): Promise<ClientCore> {
-    return new ClientCore(settings, await Connection.open(settings, signal))
+  static async open(
+    settings: ConnectionSettings,
+    signal?: AbortSignal,
+    origin?: Origin
+  ): Promise<ClientCore> {
+    return new ClientCore(settings, await Connection.open(settings, signal), origin)
   }
 
   /** The inside of another client with the same settings. */

@@ -1,5 +1,6 @@
 import { abortable, AbortError, throwIfAborted } from '../abort.js'
 import { release } from '../memory/lease.js'
+import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import { BlobDraft, type Metadata } from '../objects/model.js'
 import { describe } from '../objects/registry.js'
 import { argumentError, checkOptions } from '../options.js'
@@ -48,11 +49,8 @@ export interface ListOptions {
   limit?: number | undefined
 }
 
-export interface ClientStats extends StreamStats {
-  /** Bytes of the server's memory that this thread keeps leased now, and at most so far. */
-  leasedBytes: number
-  leasedBytesHighWater: number
-}
+/** The same numbers for all streams of a client, and the values that it got. */
+export type ClientStats = StreamStats
 
 /**
  * Connects to a Vineyard server: the embedded store or a real vineyardd. `address` is the path of its Unix socket;
@@ -60,7 +58,8 @@ export interface ClientStats extends StreamStats {
  * ERR_VINEYARD_TIMEOUT or an AbortError.
  */
 export async function connect(address?: string, options: ConnectOptions = {}): Promise<Client> {
-  return Client.connect(connectionSettings(address, options), options.signal)
+  const origin = captureOrigin()
+  return Client.connect(connectionSettings(address, options), options.signal, origin)
 }
 
 /** A connection to a Vineyard server. It keeps the process alive only while something is pending. */
@@ -73,8 +72,12 @@ export class Client {
   }
 
   /** @internal */
-  static async connect(settings: ClientCore['settings'], signal?: AbortSignal): Promise<Client> {
-    const core = await ClientCore.open(settings, signal)
+  static async connect(
+    settings: ClientCore['settings'],
+    signal?: AbortSignal,
+    origin?: Origin
+  ): Promise<Client> {
+    const core = await ClientCore.open(settings, signal, origin)
     // A vineyardd does not free what the dead held.
     if (!core.connection.extended) void sweep(core)
     return new Client(core)
@@ -199,13 +202,9 @@ export class Client {
     return requests.instanceStatus(this.core.connection)
   }
 
+  /** What this client's streams, readers and writers have done so far, and what it holds. */
   stats(): ClientStats {
-    const { counters, budget } = this.core
-    return {
-      ...counters.snapshot(),
-      leasedBytes: budget.leasedBytes,
-      leasedBytesHighWater: budget.highWaterBytes
-    }
+    return this.core.counters.snapshot()
   }
 
   /**

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AbortError, throwIfAborted } from '../abort.js'
+import { connectTracing, errorChannel, requestTracing, type ConnectMessage } from '../diagnostics/channels.js'
+import '../diagnostics/debug-log.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type Channel, type ChannelMessage, type NativeError } from '../native.js'
@@ -45,6 +47,7 @@ interface Pending {
 export class Connection {
   readonly descriptors = new Descriptors()
   readonly #channel: Channel
+  readonly #address: string
   readonly #timeout: number
   readonly #pending: Pending[] = []
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
@@ -59,8 +62,9 @@ export class Connection {
   #closing = false
   #failure: VineyardError | undefined
 
-  private constructor(channel: Channel, timeout: number) {
+  private constructor(channel: Channel, { socket, timeout }: ConnectionSettings) {
     this.#channel = channel
+    this.#address = socket
     this.#timeout = timeout
     channel.start({
       onMessages: messages => this.#onMessages(messages),
@@ -72,9 +76,21 @@ export class Connection {
 
   /** Connects and registers. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH, ERR_VINEYARD_TIMEOUT or AbortError. */
   static async open(settings: ConnectionSettings, signal?: AbortSignal): Promise<Connection> {
+    if (!connectTracing.hasSubscribers) return Connection.#open(settings, signal)
+    const message: ConnectMessage = { address: settings.socket, extension: undefined }
+    // The connection itself is nobody's business but the caller's.
+    let connection: Connection | undefined
+    await connectTracing.tracePromise(async () => {
+      connection = await Connection.#open(settings, signal)
+      message.extension = connection.info.extension
+    }, message)
+    return connection as Connection
+  }
+
+  static async #open(settings: ConnectionSettings, signal?: AbortSignal): Promise<Connection> {
     throwIfAborted(signal)
     const channel = await connectChannel(settings, signal)
-    const connection = new Connection(channel, settings.timeout)
+    const connection = new Connection(channel, settings)
     const onAbort = (): void => connection.close()
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -109,7 +125,10 @@ export class Connection {
    */
   request(body: RequestBody, replyType: string, options: { waits?: boolean } = {}): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    return this.#send(body, { replyType, waits: options.waits ?? false, returns: false })
+    const kind = { replyType, waits: options.waits ?? false, returns: false }
+    if (!requestTracing.hasSubscribers) return this.#send(body, kind)
+    const message = { type: body.type, waits: kind.waits, address: this.#address }
+    return requestTracing.tracePromise(() => this.#send(body, kind), message)
   }
 
   /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
@@ -306,6 +325,8 @@ export class Connection {
   #finish(error: VineyardError, queued: 'flush' | 'discard' = 'discard'): void {
     if (this.#failure !== undefined) return
     this.#failure = error
+    if (errorChannel.hasSubscribers && error.code !== 'ERR_VINEYARD_CLOSED')
+      errorChannel.publish({ error, stream: undefined, end: undefined, address: this.#address })
     clearTimeout(this.#timer)
     if (queued === 'flush') this.#channel.end()
     else this.#channel.close()

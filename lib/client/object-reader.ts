@@ -2,6 +2,7 @@ import { Status, VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import { Lease } from '../memory/lease.js'
 import { ownIdentity } from '../memory/identity.js'
+import type { LeaseAccount } from '../memory/lease-account.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
@@ -36,13 +37,15 @@ export class ObjectReader {
   /** Where leases go back: this connection on the store, which counts them by connection; any other on a vineyardd. */
   readonly #returns: LeaseReturns
   readonly #budget: LeaseBudget
+  readonly #account: LeaseAccount
   #statusEvery = 0
   #bytesSinceStatus = 0
 
-  constructor(connection: Connection, returns: LeaseReturns, budget: LeaseBudget) {
+  constructor(connection: Connection, returns: LeaseReturns, budget: LeaseBudget, account: LeaseAccount) {
     this.#connection = connection
     this.#returns = returns
     this.#budget = budget
+    this.#account = account
   }
 
   /** Metadata of one object. Rejects with ERR_VINEYARD_NOT_FOUND. */
@@ -184,13 +187,13 @@ export class ObjectReader {
     giveBack: () => void,
     make: (lease: (views: readonly ArrayBuffer[]) => Lease) => T
   ): ReadObject<T> {
-    const giveBackOnce = giveBackOnceTo(this.#budget, bytes, giveBack)
+    const giveBackOnce = giveBackOnceTo(this.#account, bytes, giveBack)
     let lease: Lease | undefined
     try {
       return { value: make(views => (lease = new Lease(views, giveBackOnce))), bytes, leased: true }
     } catch (error) {
       lease?.end()
-      giveBackOnce()
+      giveBackOnce(false)
       throw error
     }
   }
@@ -206,17 +209,21 @@ export class ObjectReader {
 }
 
 /**
- * Charges the budget, and answers what ends that. A function of its own: a closure keeps all variables of the function it
+ * Charges the account, and answers what ends that. A function of its own: a closure keeps all variables of the function it
  * was made in alive that any closure there uses, and this one, which outlives the lease, must not keep the lease, or no
  * chunk would ever be collected.
  */
-function giveBackOnceTo(budget: LeaseBudget, bytes: number, giveBack: () => void): () => void {
+function giveBackOnceTo(
+  account: LeaseAccount,
+  bytes: number,
+  giveBack: () => void
+): (collected: boolean) => void {
   let returned = false
-  budget.add(bytes)
-  return () => {
+  account.take(bytes)
+  return collected => {
     if (returned) return
     returned = true
-    budget.remove(bytes)
+    account.giveBack(bytes, collected)
     giveBack()
   }
 }

@@ -1,6 +1,7 @@
 import type { Payload } from '../protocol/payload.js'
 import { allocateBlobs, dropBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
+import type { Counters } from './counters.js'
 
 /** Memory that is taken ahead of need: this many bytes, or this many slots. */
 const aheadBytes = 256 * 2 ** 10
@@ -14,12 +15,14 @@ const largestWaste = 1 / 8
  */
 export class SlotPool {
   readonly #connection: Connection
+  readonly #counters: Counters
   #free: Payload[] = []
   #size = 0
   #fetching = false
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, counters: Counters) {
     this.#connection = connection
+    this.#counters = counters
   }
 
   /** A slot of at least `size` bytes, or exactly so many, that is there already. */
@@ -36,7 +39,12 @@ export class SlotPool {
 
   /** A slot made for `size` bytes; waits for memory. */
   async make(size: number, signal: AbortSignal): Promise<Payload> {
-    const [slot] = await allocateBlobs(this.#connection, [size], { wait: true, scoped: true, signal })
+    const [slot] = await allocateBlobs(this.#connection, [size], {
+      wait: true,
+      scoped: true,
+      signal,
+      counters: this.#counters
+    })
     return slot as Payload
   }
 

@@ -18,9 +18,9 @@ const budgets = new Map<string, LeaseBudget>()
 /** How many bytes of one server's memory this thread may keep leased. */
 export class LeaseBudget {
   #leased = 0
-  #highWater = 0
   #localReaders = 0
   #report: MemoryReport = { usage: 0, limit: 0, readers: 0 }
+  #short = false
 
   /** The budget of the server behind a socket: one in each thread, shared by its clients. */
   static of(socket: string): LeaseBudget {
@@ -34,10 +34,6 @@ export class LeaseBudget {
 
   get leasedBytes(): number {
     return this.#leased
-  }
-
-  get highWaterBytes(): number {
-    return this.#highWater
   }
 
   addReader(): void {
@@ -55,13 +51,20 @@ export class LeaseBudget {
   /** Whether a chunk may be leased; otherwise it is to be copied. False until the server has said how large it is. */
   admits(bytes: number): boolean {
     const { usage, limit, readers } = this.#report
-    if (usage > limit * fullShare) return false
-    return this.#leased + bytes <= (limit * leasedShare) / Math.max(1, readers, this.#localReaders)
+    const admitted =
+      usage <= limit * fullShare &&
+      this.#leased + bytes <= (limit * leasedShare) / Math.max(1, readers, this.#localReaders)
+    this.#short = !admitted && limit > 0
+    return admitted
+  }
+
+  /** Whether the last chunk that asked was not admitted: leases keep memory that others could use. */
+  get short(): boolean {
+    return this.#short
   }
 
   add(bytes: number): void {
     this.#leased += bytes
-    this.#highWater = Math.max(this.#highWater, this.#leased)
   }
 
   remove(bytes: number): void {

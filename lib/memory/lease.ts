@@ -4,12 +4,12 @@ import { native } from '../native.js'
 /** What a collected lease still needs: it must not refer to the views, or they would never be collected. */
 interface Remainder {
   views: number
-  giveBack: () => void
+  giveBack: (collected: boolean) => void
 }
 
 const collected = new FinalizationRegistry<Remainder>(remainder => {
   remainder.views -= 1
-  if (remainder.views === 0) remainder.giveBack()
+  if (remainder.views === 0) remainder.giveBack(true)
 })
 
 /**
@@ -21,8 +21,11 @@ export class Lease {
   readonly #remainder: Remainder
   #handles = 0
 
-  /** Takes ownership of `views` (external, none empty). `giveBack` must not refer to them. */
-  constructor(views: readonly ArrayBuffer[], giveBack: () => void) {
+  /**
+   * Takes ownership of `views` (external, none empty). `giveBack` must not refer to them; it is told whether the garbage
+   * collector ended the lease.
+   */
+  constructor(views: readonly ArrayBuffer[], giveBack: (collected: boolean) => void) {
     this.#views = views
     this.#remainder = { views: views.length, giveBack }
     for (const view of views) collected.register(view, this.#remainder, view)
@@ -53,7 +56,7 @@ export class Lease {
       native.detach(view)
     }
     this.#remainder.views = 0
-    this.#remainder.giveBack()
+    this.#remainder.giveBack(false)
   }
 }
 

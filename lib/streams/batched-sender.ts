@@ -1,5 +1,6 @@
 import { compactLayout, fillLayout, type CompactLayout } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
 import { writeChunks, type WrittenChunk } from '../client/requests.js'
 import { SlotPool } from '../client/slot-pool.js'
 import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
@@ -32,11 +33,11 @@ export class BatchedSender implements ChunkSender {
   /** The last chunk that was sent: when it has been accepted, all before it have. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(connection: Connection, stream: ObjectId) {
+  constructor(connection: Connection, stream: ObjectId, counters: Counters) {
     this.#connection = connection
     this.#stream = stream
-    this.#slots = new SlotPool(connection)
-    this.#stepwise = new StepwiseSender(connection, stream)
+    this.#slots = new SlotPool(connection, counters)
+    this.#stepwise = new StepwiseSender(connection, stream, counters)
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {

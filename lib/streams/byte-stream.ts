@@ -65,8 +65,11 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
     checkReadStreamOptions(options, ['encoding'])
     if (options.objectMode === true)
-      return new ChunkReadable(() => this.connectReader(this.client, options), options)
-    return new ByteReadable(() => this.connectReader(this.client, { ...options, copy: true }), options)
+      return new ChunkReadable(origin => this.connectReader(this.client, options, origin), options)
+    return new ByteReadable(
+      origin => this.connectReader(this.client, { ...options, copy: true }, origin),
+      options
+    )
   }
 
   /** A byte-mode Writable, or with `objectMode` one that makes each Buffer a chunk. */

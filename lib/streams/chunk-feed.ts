@@ -1,4 +1,5 @@
 import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
 import { pullChunk, pullChunks, type PulledChunks } from '../client/requests.js'
 import type { LeaseBudget } from '../memory/budget.js'
@@ -27,16 +28,18 @@ export class SingleFeed implements ChunkFeed {
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
+  readonly #counters: Counters
   pulled = 0
 
-  constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget) {
+  constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget, counters: Counters) {
     this.#connection = connection
     this.#stream = stream
     this.#budget = budget
+    this.#counters = counters
   }
 
   async next(): Promise<PulledChunk> {
-    const { id, memory } = await pullChunk(this.#connection, this.#stream)
+    const { id, memory } = await this.#counters.wait('chunk', () => pullChunk(this.#connection, this.#stream))
     this.pulled += 1
     if (memory !== undefined) this.#budget.observe(memory)
     return id
@@ -56,6 +59,7 @@ export class BatchedFeed implements ChunkFeed {
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
+  readonly #counters: Counters
   readonly #templates: Template[] = []
   /** What has come and was not asked for, from index `#head` on. */
   #queue: PulledChunk[] = []
@@ -69,10 +73,11 @@ export class BatchedFeed implements ChunkFeed {
   #tellScheduled = false
   #pull: Promise<void> | undefined
 
-  constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget) {
+  constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget, counters: Counters) {
     this.#connection = connection
     this.#stream = stream
     this.#budget = budget
+    this.#counters = counters
   }
 
   async next(): Promise<PulledChunk> {
@@ -85,7 +90,8 @@ export class BatchedFeed implements ChunkFeed {
       const left = this.#queue.length - this.#head
       if (this.#objects === 0 && left <= lowWater) this.#fetch()
       if (left > 0) return this.#handOut()
-      await this.#pull
+      const pull = this.#pull
+      if (pull !== undefined) await this.#counters.wait('chunk', () => pull)
     }
   }
 

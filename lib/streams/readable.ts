@@ -1,5 +1,6 @@
 import { VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
+import type { Origin } from '../memory/lease-account.js'
 import { argumentError, checkOptions } from '../options.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import type { ReaderOptions } from './reader.js'
@@ -26,7 +27,7 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   /** Node asked for a chunk that was not fetched because unread ones hold too much. */
   #owesRead = false
 
-  constructor(open: () => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
+  constructor(open: (origin: Origin) => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
     super(open, {
       objectMode: true,
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,

@@ -1,17 +1,20 @@
 import { addAbortSignal, Readable, type ReadableOptions } from 'node:stream'
+import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { ChunkSource } from './chunk-source.js'
 
 /** What the two kinds of Readable over a ChunkSource share: opening, closing, and when a failure may show. */
 export abstract class ReaderReadable<Out> extends Readable {
-  readonly #open: () => Promise<ChunkSource<Out>>
+  readonly #open: (origin: Origin) => Promise<ChunkSource<Out>>
+  readonly #origin: Origin
   #reader: ChunkSource<Out> | undefined
   /** A failure met while reading ahead, held back: destroying now would discard the chunks before it. */
   #heldError: Error | undefined
 
-  constructor(open: () => Promise<ChunkSource<Out>>, options: ReadableOptions) {
+  constructor(open: (origin: Origin) => Promise<ChunkSource<Out>>, options: ReadableOptions) {
     const { signal, ...others } = options
     super(others)
     this.#open = open
+    this.#origin = captureOrigin()
     // Readable itself would destroy with a signal that has aborted already before there is an object to destroy.
     if (signal !== undefined) addAbortSignal(signal, this)
   }
@@ -22,7 +25,7 @@ export abstract class ReaderReadable<Out> extends Readable {
       callback()
       return
     }
-    this.#open().then(
+    this.#open(this.#origin).then(
       reader => {
         this.#reader = reader
         callback()

@@ -7,6 +7,7 @@ import { ObjectReader, type ReadMode } from '../client/object-reader.js'
 import { openStream, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
+import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
@@ -42,6 +43,8 @@ export interface ReaderTarget<Out> {
   name: string | undefined
   decode: ChunkDecoder<Out>
   counters: Counters
+  /** Where the user asked for the reader. */
+  origin: Origin
 }
 
 /**
@@ -76,9 +79,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     this.#connection = connection
     // The store counts leases by connection and takes them back while a pull waits; a vineyardd does neither.
     const returns = connection.extended ? new LeaseReturns(connection) : core.returns
-    this.#objects = new ObjectReader(connection, returns, core.budget)
+    const account = new LeaseAccount(core.budget, target.counters, target.origin)
+    this.#objects = new ObjectReader(connection, returns, core.budget, account)
     const Feed = connection.extended ? BatchedFeed : SingleFeed
-    this.#feed = new Feed(connection, target.id, core.budget)
+    this.#feed = new Feed(connection, target.id, core.budget, target.counters)
     this.#guard = guard
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
@@ -179,6 +183,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       if (this.#ended !== 'drained') await this.#guard?.failed(this.#feed.pulled ?? 0)
       this.#release()
       if (this.#ended === 'drained') return undefined
+      this.#target.counters.failed(this.#ended, 'reader')
       throw this.#ended
     }
   }

@@ -1,4 +1,5 @@
 import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
 import { buildObject } from '../client/object-builder.js'
 import { deleteData, pushChunk, sealBuffer } from '../client/requests.js'
 import type { Draft } from '../objects/model.js'
@@ -11,18 +12,21 @@ import type { ProducerGuard } from './producer-guard.js'
 export class StepwiseSender implements ChunkSender {
   readonly #connection: Connection
   readonly #stream: ObjectId
+  readonly #counters: Counters
   readonly #guard: ProducerGuard | undefined
 
-  constructor(connection: Connection, stream: ObjectId, guard?: ProducerGuard) {
+  constructor(connection: Connection, stream: ObjectId, counters: Counters, guard?: ProducerGuard) {
     this.#connection = connection
     this.#stream = stream
+    this.#counters = counters
     this.#guard = guard
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
     let blobs: readonly ObjectId[] = []
     const allocated = (ids: readonly ObjectId[]): void => this.#guard?.allocated((blobs = ids))
-    const options = { wait: true, scoped: true, scopedRoot: true, allocated, signal }
+    const counters = this.#counters
+    const options = { wait: true, scoped: true, scopedRoot: true, allocated, signal, counters }
     try {
       const { id, parts } = await buildObject(this.#connection, draft, options)
       const sent = await this.#pushOwn(id, bytes, signal)

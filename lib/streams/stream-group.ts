@@ -1,6 +1,8 @@
 import type { Client } from '../client/client.js'
+import { sumOfStats, type StreamStats } from '../client/counters.js'
 import { deleteData, dropName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
+import type { Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
 import { argumentError, checkIsObject } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -60,8 +62,8 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
         'bytes of several streams have no order that could be merged: read each of .streams by itself'
       )
     }
-    const open = async (): Promise<ChunkSource<ReadFrom<Member>>> =>
-      new MergedSource(await openAll(leaves, leaf => leaf.openReader(this.client, readerOptions)))
+    const open = async (origin: Origin): Promise<ChunkSource<ReadFrom<Member>>> =>
+      new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, readerOptions, origin)))
     return new ChunkReadable(open, options)
   }
 
@@ -81,6 +83,11 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
         partitioned
       )
     return new ChunkWritable(open, streamOptions)
+  }
+
+  /** What the members' readers and writers have done so far, added up. */
+  stats(): StreamStats {
+    return sumOfStats(this.streams.map(stream => stream.stats()))
   }
 
   /** Removes the members with what is queued in them, the group's object and its name. */

@@ -4,6 +4,7 @@ import type { Connection } from '../client/connection.js'
 import { Counters, type StreamStats } from '../client/counters.js'
 import { createData, createStream, deleteData, persist, putName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
+import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { Draft, Metadata } from '../objects/model.js'
 import { checkOptions } from '../options.js'
 import { checkObjectId, isObjectId, type ObjectId } from '../protocol/ids.js'
@@ -53,9 +54,9 @@ export abstract class VineyardStream<
   /** @internal Use create(), open() or client.get(). */
   constructor(client: Client, meta: Metadata) {
     this.client = client
-    this.#counters = new Counters(client.core.counters)
     this.meta = meta
     this.id = meta.id
+    this.#counters = new Counters(client.core.counters, meta.id)
     this.params = readParams(meta)
   }
 
@@ -69,7 +70,7 @@ export abstract class VineyardStream<
   /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
   createReadStream(options: ReadStreamOptions = {}): TypedReadable<Out> {
     checkReadStreamOptions(options)
-    return new ChunkReadable(() => this.connectReader(this.client, options), options)
+    return new ChunkReadable(origin => this.connectReader(this.client, options, origin), options)
   }
 
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
@@ -81,7 +82,7 @@ export abstract class VineyardStream<
   /** The lower level of reading, through this stream's client or another one. */
   async openReader(client: Client = this.client, options: ReaderOptions = {}): Promise<StreamReader<Out>> {
     checkReaderOptions(options)
-    return this.connectReader(client, options)
+    return this.connectReader(client, options, captureOrigin())
   }
 
   /** The lower level of writing, through this stream's client or another one. */
@@ -109,9 +110,10 @@ export abstract class VineyardStream<
     }
   }
 
-  protected async connectReader(client: Client, options: ReaderOptions): Promise<StreamReader<Out>> {
+  /** @internal */
+  async connectReader(client: Client, options: ReaderOptions, origin: Origin): Promise<StreamReader<Out>> {
     const { id, decode } = this
-    const target = { id, name: nameOf(this.meta), decode, counters: this.#countersFor(client) }
+    const target = { id, name: nameOf(this.meta), decode, counters: this.#countersFor(client), origin }
     return StreamReader.open<Out>(client.core, target, options)
   }
 
@@ -122,7 +124,7 @@ export abstract class VineyardStream<
 
   /** Another client's reader or writer counts for that client, and is not seen in `stats()` here. */
   #countersFor(client: Client): Counters {
-    return client === this.client ? this.#counters : new Counters(client.core.counters)
+    return client === this.client ? this.#counters : new Counters(client.core.counters, this.id)
   }
 
   /** The name may have been put after this object was made. */

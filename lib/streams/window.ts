@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
+import type { Counters } from '../client/counters.js'
 import { exists } from '../client/requests.js'
 import { argumentError, checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -26,8 +27,8 @@ export function checkWindow(window: Partial<WindowLimits> = {}): void {
 
 /** The chunks a writer has pushed and its consumer has not left behind. */
 export interface Window {
-  /** Resolves when a chunk of `bytes` may be pushed, with whether it had to wait; rejects when `signal` aborts. */
-  waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean>
+  /** Resolves when a chunk of `bytes` may be pushed; rejects when `signal` aborts. */
+  waitForRoom(bytes: number, signal: AbortSignal): Promise<void>
   /** `id` is undefined where the server has not accepted the chunk yet. */
   pushed(id: ObjectId | undefined, bytes: number, parts?: readonly ObjectId[]): void
   close(): void
@@ -42,6 +43,7 @@ function fits(limits: WindowLimits, chunks: number, held: number, bytes: number)
 export class NotifiedWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
+  readonly #counters: Counters
   readonly #unsubscribe: () => void
   #pushedChunks = 0
   #pushedBytes = 0
@@ -49,8 +51,9 @@ export class NotifiedWindow implements Window {
   #consumedBytes = 0
   #wake: (() => void) | undefined
 
-  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits) {
+  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits, counters: Counters) {
     this.#connection = connection
+    this.#counters = counters
     this.#limits = limits
     this.#unsubscribe = connection.onEvent(event => {
       if (event.event !== 'stream_consumed' || event.id !== stream) return
@@ -60,7 +63,7 @@ export class NotifiedWindow implements Window {
     })
   }
 
-  async waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean> {
+  async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
     const hasRoom = (): boolean =>
       fits(
         this.#limits,
@@ -68,12 +71,14 @@ export class NotifiedWindow implements Window {
         Math.max(0, this.#pushedBytes - this.#consumedBytes),
         bytes
       )
-    if (hasRoom()) return false
+    if (!hasRoom()) await this.#counters.wait('window', () => this.#wait(hasRoom, signal))
+  }
+
+  async #wait(hasRoom: () => boolean, signal: AbortSignal): Promise<void> {
     // The event that opens the window is no request: without this the process could end while it waits.
     const letGo = this.#connection.hold()
     try {
       while (!hasRoom()) await this.#consumption(signal)
-      return true
     } finally {
       letGo()
     }
@@ -110,20 +115,26 @@ const longestPollMs = 20
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
+  readonly #counters: Counters
   readonly #outstanding: { id: ObjectId; bytes: number; parts: readonly ObjectId[] }[] = []
   #bytes = 0
 
-  constructor(connection: Connection, limits: WindowLimits) {
+  constructor(connection: Connection, limits: WindowLimits, counters: Counters) {
     this.#connection = connection
+    this.#counters = counters
     this.#limits = limits
   }
 
-  async waitForRoom(bytes: number, signal: AbortSignal): Promise<boolean> {
-    if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return false
+  async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
+    if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return
+    await this.#counters.wait('window', () => this.#wait(bytes, signal))
+  }
+
+  async #wait(bytes: number, signal: AbortSignal): Promise<void> {
     for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
       while (await this.#dropConsumed()) {
         poll = firstPollMs
-        if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return true
+        if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return
       }
       try {
         await delay(poll, undefined, { signal })

@@ -78,8 +78,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#window = window
     this.#guard = guard
     this.#sender = connection.extended
-      ? new BatchedSender(connection, target.id)
-      : new StepwiseSender(connection, target.id, guard)
+      ? new BatchedSender(connection, target.id, target.counters)
+      : new StepwiseSender(connection, target.id, target.counters, guard)
     guard?.onFailed(error => this.#lost(error))
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
@@ -105,10 +105,10 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
       if (connection.extended) {
-        const window = new NotifiedWindow(connection, target.id, limits)
+        const window = new NotifiedWindow(connection, target.id, limits, target.counters)
         return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
       }
-      const window = new PolledWindow(connection, limits)
+      const window = new PolledWindow(connection, limits, target.counters)
       const guard = await ProducerGuard.open(core, connection, target.id, window)
       return new StreamWriter(core, connection, target, window, memoryLimit, guard)
     } catch (error) {
@@ -217,7 +217,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     throwIfAborted(signal)
     let payload
     try {
-      const options = { wait: true, scoped: true, signal }
+      const options = { wait: true, scoped: true, signal, counters: this.#counters }
       ;[payload] = (await allocateBlobs(this.#connection, [size], options)) as [Payload]
     } catch (error) {
       throw this.#asStreamFailure(error)
@@ -271,7 +271,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
 
   async #waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
     try {
-      if (await this.#window.waitForRoom(bytes, signal)) this.#counters.waited()
+      await this.#window.waitForRoom(bytes, signal)
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
@@ -316,6 +316,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   #stop(reason: VineyardError): void {
     if (this.#state !== 'open' && this.#state !== 'finishing') return
     this.#state = 'failed'
+    this.#counters.failed(reason, 'writer')
     this.#stopped.abort(reason)
   }
 

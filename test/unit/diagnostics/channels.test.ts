@@ -1,0 +1,158 @@
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
+import { expect } from 'chai'
+import {
+  ByteStream,
+  connect,
+  release,
+  Store,
+  type Client,
+  type ErrorMessage,
+  type ReleasedMessage,
+  type RequestMessage,
+  type WaitMessage
+} from 'vineyard-streams'
+import { rejection } from '../../support/rejection.js'
+import { onEachServer } from '../../support/subjects.js'
+
+/** What is published to a channel while `work` runs. */
+async function published<Message>(name: string, work: () => Promise<unknown>): Promise<Message[]> {
+  const messages: Message[] = []
+  const listener = (message: unknown): void => void messages.push(message as Message)
+  subscribe(name, listener)
+  try {
+    await work()
+  } finally {
+    unsubscribe(name, listener)
+  }
+  return messages
+}
+
+onEachServer('Diagnostics channels', '16Mi', bench => {
+  let client: Client
+  beforeEach(async () => {
+    client = await bench.client()
+  })
+
+  it('tell of each chunk that is written, read, copied and given back', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter()
+    const run = async (): Promise<void> => {
+      const reader = await stream.openReader()
+      await writer.append(Buffer.alloc(100, 1))
+      await writer.append(Buffer.alloc(200, 2))
+      for (const size of [100, 200]) {
+        const { value } = await reader.next()
+        expect(value).to.have.length(size)
+        release(value)
+      }
+      await writer.finish()
+      expect(await reader.next()).to.include({ done: true })
+    }
+    let written: object[] = []
+    let released: ReleasedMessage[] = []
+    let copied: object[] = []
+    const read = await published<object>('vineyard-streams:chunk:read', async () => {
+      written = await published('vineyard-streams:chunk:written', async () => {
+        copied = await published('vineyard-streams:chunk:copied', async () => {
+          released = await published('vineyard-streams:chunk:released', run)
+        })
+      })
+    })
+    const both = [100, 200].map(bytes => ({ stream: stream.id, bytes }))
+    expect(written).to.deep.equal(both)
+    expect(read).to.deep.equal(both)
+    // By the standard protocol nothing can keep a blob, so chunks of byte streams are copied.
+    const leased = bench.subject.name === 'the embedded store'
+    expect(copied).to.deep.equal(leased ? [] : both)
+    expect(released).to.deep.equal(leased ? both.map(chunk => ({ ...chunk, collected: false })) : [])
+  })
+
+  it('trace connections and requests, good and bad', async () => {
+    const ends: string[] = []
+    const tracing = tracingChannel('vineyard-streams:request')
+    const nothing = (): void => {}
+    const subscribers = {
+      start: nothing,
+      end: nothing,
+      asyncStart: nothing,
+      asyncEnd: (message: unknown) => void ends.push((message as RequestMessage).type),
+      error: (message: unknown) => void ends.push(`failed: ${(message as ErrorMessage).error.code}`)
+    }
+    const connects = await published<{ address: string }>(
+      'tracing:vineyard-streams:connect:asyncEnd',
+      async () => {
+        tracing.subscribe(subscribers)
+        const fork = await client.fork()
+        await rejection(fork.getMeta('o0000000000000123'))
+        await fork.close()
+        tracing.unsubscribe(subscribers)
+      }
+    )
+    expect(connects).to.have.length(1)
+    expect(connects[0]).to.have.property('address', client.address)
+    expect(JSON.stringify(connects)).not.to.contain('password')
+    // A vineyardd answers with nothing, the store with an error; for the caller both are the same.
+    expect(ends.filter(text => !text.startsWith('failed'))).to.deep.equal([
+      'register_request',
+      'get_data_request'
+    ])
+  })
+
+  it('tell of waits as long as they last, and stats() add them up', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter(client, { window: { chunks: 1 } })
+    const started: WaitMessage[] = []
+    const onStart = (message: unknown): void => void started.push(message as WaitMessage)
+    subscribe('tracing:vineyard-streams:wait:start', onStart)
+    await writer.append(Buffer.alloc(10))
+    const second = writer.append(Buffer.alloc(10))
+    const reader = await stream.openReader()
+    const { chunksRead } = stream.stats()
+    await reader.next()
+    const third = reader.next()
+    await Promise.all([second, third])
+    const fourth = reader.next()
+    await writer.finish()
+    await fourth
+    unsubscribe('tracing:vineyard-streams:wait:start', onStart)
+    expect(chunksRead).to.equal(0)
+    expect(new Set(started.map(wait => wait.stream))).to.deep.equal(new Set([stream.id]))
+    expect(started.map(wait => wait.for)).to.include.members(['window', 'chunk'])
+    const { waits, waitMs, readWaits, readWaitMs, chunksWritten, bytesRead } = stream.stats()
+    expect({ waits, chunksWritten, bytesRead }).to.deep.equal({ waits: 1, chunksWritten: 2, bytesRead: 20 })
+    expect(waitMs).to.be.above(0)
+    expect(readWaits).to.be.above(0)
+    expect(readWaitMs).to.be.above(0)
+    expect(client.stats()).to.include({ chunksWritten: 2, bytesRead: 20 })
+  })
+
+  it('tell of a stream that failed, at both ends', async () => {
+    const stream = await ByteStream.create(client)
+    const errors = await published<ErrorMessage>('vineyard-streams:error', async () => {
+      const writer = await stream.openWriter()
+      const reader = await stream.openReader()
+      const next = rejection(reader.next())
+      await writer.fail('a reason')
+      await next
+    })
+    expect(errors.map(({ end, stream: id, error }) => ({ end, id, code: error.code }))).to.have.deep.members([
+      { end: 'writer', id: stream.id, code: 'ERR_VINEYARD_STREAM_FAILED' },
+      { end: 'reader', id: stream.id, code: 'ERR_VINEYARD_STREAM_FAILED' }
+    ])
+  })
+})
+
+describe('Diagnostics channels', () => {
+  it('tell of a lost connection', async () => {
+    const store = await Store.start({ size: '1Mi' })
+    const client = await connect(store.socket)
+    const errors = await published<ErrorMessage>('vineyard-streams:error', async () => {
+      await store.close()
+      await rejection(client.status())
+    })
+    expect(errors).to.have.length(1)
+    expect(errors[0]).to.include({ stream: undefined, end: undefined, address: store.socket })
+    expect(errors[0]?.error.code).to.equal('ERR_VINEYARD_CONNECTION_LOST')
+    await client.close()
+  })
+})
