@@ -5,7 +5,7 @@ import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
 import type { Counters } from './counters.js'
-import { createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
+import { cancelWaiting, createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
 
 /** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
 const firstPollMs = 1
@@ -48,9 +48,8 @@ async function allocate(
 ): Promise<Payload[]> {
   const { counters } = options
   if (connection.extended) {
-    const create = (): Promise<Payload[]> => createBuffers(connection, sizes, options)
-    const made = options.wait && counters !== undefined ? counters.wait('memory', create) : create()
-    return abortable(made, options.signal, payloads => void dropBlobs(connection, payloads))
+    const create = (): Promise<Payload[]> => allocateOnStore(connection, sizes, options)
+    return options.wait && counters !== undefined ? counters.wait('memory', create) : create()
   }
   try {
     return await allocateOneByOne(connection, sizes, options)
@@ -79,6 +78,24 @@ async function pollForMemory(
     } catch (error) {
       if ((error as VineyardError).status !== Status.NotEnoughMemory) throw error
     }
+  }
+}
+
+async function allocateOnStore(
+  connection: Connection,
+  sizes: readonly number[],
+  { wait, scoped, signal }: AllocateOptions
+): Promise<Payload[]> {
+  if (signal === undefined || !wait) return createBuffers(connection, sizes, { wait, scoped })
+  const ticket = connection.nextTicket()
+  const made = createBuffers(connection, sizes, { wait, scoped, ticket })
+  // Otherwise everything behind it on the connection would wait for memory that nobody wants.
+  const onAbort = (): void => cancelWaiting(connection, ticket)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await abortable(made, signal, payloads => void dropBlobs(connection, payloads))
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -57,6 +57,7 @@ export class Connection {
   #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
   #holds = 0
   #headSince = 0
+  #tickets = 0
   #timer: NodeJS.Timeout | undefined
   #leases = 0
   #closing = false
@@ -134,6 +135,11 @@ export class Connection {
   /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
   notify(body: RequestBody): void {
     if (this.#failure === undefined) this.#channel.send(stringifyJson(body))
+  }
+
+  /** For a request that can be recalled. */
+  nextTicket(): number {
+    return (this.#tickets += 1)
   }
 
   onEvent(listener: (event: StoreEvent) => void): () => void {

@@ -26,12 +26,13 @@ export async function createBuffer(connection: Connection, size: number): Promis
 
 /**
  * Never sent to a vineyardd: 0.24.2 leaks what it had when it runs out of memory half-way. The options are the store's
- * extension: `wait` for memory, and `scoped`, blobs that go with the connection unless something refers to them.
+ * extension: `wait` for memory, `ticket` by which the wait can be recalled (`cancelWaiting`), and `scoped`, blobs that go
+ * with the connection unless something refers to them.
  */
 export async function createBuffers(
   connection: Connection,
   sizes: readonly number[],
-  options: { wait: boolean; scoped: boolean }
+  options: { wait: boolean; scoped: boolean; ticket?: number | undefined }
 ): Promise<Payload[]> {
   const reply = await connection.request(
     {
@@ -39,12 +40,18 @@ export async function createBuffers(
       num: sizes.length,
       sizes,
       scoped: options.scoped,
-      wait: options.wait
+      wait: options.wait,
+      ticket: options.ticket
     },
     'create_buffers_reply',
     { waits: options.wait }
   )
   return arrayOf(reply, 'payloads').map(decodePayload)
+}
+
+/** Only on connections with the extension: ends a wait for memory, which is then answered with an error. */
+export function cancelWaiting(connection: Connection, ticket: number): void {
+  connection.notify({ type: 'cancel_waiting', ticket })
 }
 
 export async function sealBuffer(connection: Connection, id: ObjectId): Promise<void> {

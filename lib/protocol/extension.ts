@@ -9,14 +9,16 @@
  * - every blob that a `get_buffers_reply` names is leased to the connection, counted: its memory is kept, whatever is
  *   deleted, until `release_leases` gave every count back or the connection closes;
  * - `create_buffers_request` knows `wait: true` (the reply comes when there is memory; 41 at once where the sum can never
- *   fit) and `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes);
+ *   fit), with `ticket`, a number that grows from one such request of the connection to the next, for `cancel_waiting`, and
+ *   `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes);
  * - `create_datas_request` knows `scoped: true`: the objects are deleted with the connection unless they have become
  *   members, or were pushed, named or persisted by then;
  * - `pull_next_stream_chunk_reply` carries `memory_usage`, `memory_limit` (bytes) and `readers` (how many connections
  *   are reading from streams now), the facts of the budget of leased bytes;
  * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered:
  *   `release_leases { ids }` gives back one lease count of each blob, `consume_chunks { id, count }` gives up the oldest
- *   chunks that this reader holds;
+ *   chunks that this reader holds, `cancel_waiting { ticket }` ends the wait for memory with that ticket, which is answered
+ *   with status 36 then, or at its turn if another request is before it; it does nothing to one that has been answered;
  * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited;
  * - `write_chunks_request { id, templates, chunks }` seals and pushes many chunks at once, all or none. A chunk is
  *   `[template, blob, vars, spans]`: its blobs lie in one blob of the connection at the given offsets and sizes, and its

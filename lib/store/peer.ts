@@ -1,6 +1,7 @@
 import type { StoreEvent } from '../protocol/extension.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Blob } from './blob.js'
+import { Cancellable } from './cancellable.js'
 import type { ObjectRecord } from './object-record.js'
 import type { Stream } from './streams/stream.js'
 
@@ -19,6 +20,7 @@ export class Peer {
   readonly scopedObjects = new Set<ObjectRecord>()
   /** Blobs whose memory is kept because this connection may still look at them. */
   readonly kept = new Set<Blob>()
+  readonly cancellable = new Cancellable()
   readonly writing = new Set<Stream>()
   readonly reading = new Set<Stream>()
 

@@ -16,6 +16,11 @@ export class RequestError extends Error {
     return new RequestError(36, 'the store is closing')
   }
 
+  /** The client that waited has given up. */
+  static cancelled(): RequestError {
+    return new RequestError(36, 'the request was cancelled')
+  }
+
   static invalid(message: string): RequestError {
     return new RequestError(Status.Invalid, message)
   }

@@ -1,5 +1,6 @@
 import type { ClientCore } from '../client/client-core.js'
-import { label } from '../client/requests.js'
+import { label, openStream, readMode, writeMode } from '../client/requests.js'
+import { Status, type VineyardError } from '../errors.js'
 import { lifeOf, ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import {
@@ -24,19 +25,19 @@ export class PeerGuard {
   readonly #core: ClientCore
   readonly #stream: ObjectId
   readonly #end: End
-  readonly #onDead: () => void
+  readonly #onLost: (why: 'dead' | 'dropped') => void
   readonly #unwatch: () => void
   #peer: string | undefined
   #peerDead = false
   /** Set from when the other end turned out to live where only beats tell that it does. */
   #beats: { own: number; peer: string | undefined; changed: number } | undefined
 
-  /** The stream's mark for this end has been taken. `onDead` is called once at most. */
-  constructor(core: ClientCore, stream: ObjectId, end: End, onDead: () => void) {
+  /** The stream's mark for this end has been taken. `onLost` is called once at most. */
+  constructor(core: ClientCore, stream: ObjectId, end: End, onLost: (why: 'dead' | 'dropped') => void) {
     this.#core = core
     this.#stream = stream
     this.#end = end
-    this.#onDead = onDead
+    this.#onLost = onLost
     this.#unwatch = core.peers.add(() => this.#look())
   }
 
@@ -57,6 +58,11 @@ export class PeerGuard {
   }
 
   async #look(): Promise<void> {
+    if (await this.#isDropped()) {
+      this.close()
+      this.#onLost('dropped')
+      return
+    }
     if (this.#peer === undefined || this.#beats !== undefined) await this.#readPeer()
     if (this.#peer === undefined) return
     const life = lifeOf(this.#peer)
@@ -64,7 +70,16 @@ export class PeerGuard {
     if (life === 'alive' || (life === 'unknown' && !this.#isStale())) return
     this.#peerDead = true
     this.close()
-    this.#onDead()
+    this.#onLost('dead')
+  }
+
+  /** A mark that has been taken is refused while the stream exists, and cannot be taken after. */
+  async #isDropped(): Promise<boolean> {
+    const mode = this.#end === 'producer' ? writeMode : readMode
+    return openStream(this.#core.connection, this.#stream, mode).then(
+      () => false,
+      (error: unknown) => (error as VineyardError).status === Status.ObjectNotExists
+    )
   }
 
   async #readPeer(): Promise<void> {

@@ -8,6 +8,11 @@ import { PeerGuard } from './peer-guard.js'
 import { formatUnpushed, unpushedLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
+const losses = {
+  dead: { message: 'the consumer of the stream died', status: Status.StreamFailed },
+  dropped: { message: 'the stream was dropped: its reader has gone', status: Status.ObjectNotExists }
+}
+
 /**
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
  * a producer that is killed between the allocation of a blob and the label that names it leaves that blob, because nobody
@@ -33,7 +38,7 @@ export class ProducerGuard {
     this.#connection = connection
     this.#stream = stream
     this.#window = window
-    this.#peer = new PeerGuard(core, stream, 'producer', () => void this.#onConsumerDead())
+    this.#peer = new PeerGuard(core, stream, 'producer', why => void this.#onConsumerGone(why))
   }
 
   static async open(
@@ -114,11 +119,9 @@ export class ProducerGuard {
     })
   }
 
-  async #onConsumerDead(): Promise<void> {
-    const message = 'the consumer of the stream died'
-    this.#onFailed?.(
-      new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, { status: Status.StreamFailed })
-    )
+  async #onConsumerGone(why: 'dead' | 'dropped'): Promise<void> {
+    const { message, status } = losses[why]
+    this.#onFailed?.(new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, { status }))
     await this.fail()
     await this.cleanUp()
   }

@@ -163,8 +163,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       this.#state = 'finishing'
       try {
         await this.#sender.drain()
-        // Everything has been accepted, so another connection can say it: the writer's own may still be waiting for the
-        // memory of an append that was aborted.
+        // Everything has been accepted, so another connection can say it, whatever the writer's own is busy with.
         await stopStream(this.#core.connection, this.#stream, false)
         this.#state = 'finished'
       } catch (error) {

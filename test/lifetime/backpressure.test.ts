@@ -79,7 +79,7 @@ onEachServer('Backpressure', '4Mi', bench => {
 
   for (const [wait, start] of Object.entries(waits)) {
     for (const [name, [stop, code]] of Object.entries(stops)) {
-      // Without the store's events a writer learns of a drop when it pushes, and this one gets the memory of the chunks.
+      // Without the store's events a writer learns of a drop a second later, and this one gets the memory of the chunks.
       if (wait === 'memory to allocate' && name.includes('drop') && !bench.subject.name.endsWith('store'))
         continue
       it(`ends a wait for ${wait} with ${name}, and leaves nothing`, async () => {
@@ -126,6 +126,27 @@ onEachServer('Backpressure', '4Mi', bench => {
       expect(seen).to.deep.equal([0, 2])
     })
   }
+
+  it('lets others of its connection have memory when the wait of a large chunk was aborted', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter(undefined, { window: { chunks: 9, bytes: Infinity } })
+    const abort = new AbortController()
+    const [waiting] = (await waits['memory']!(writer, abort.signal)) as [Promise<unknown>]
+    const failure = rejection(waiting)
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    abort.abort()
+    expect(await failure).to.have.property('code', 'ABORT_ERR')
+    // Nobody has read anything: there is still no memory for the first, but for this one there is.
+    await writer.append(numberedBatch(1, kib))
+    await writer.finish()
+    const reader = await into.openReader()
+    const seen: number[] = []
+    for await (const batch of reader) {
+      seen.push(numberOf(batch))
+      release(batch)
+    }
+    expect(seen).to.deep.equal([0, 1])
+  })
 
   it('does not let a chunk that was given up hold back the end of the stream', async () => {
     const { out, into } = await ends()

@@ -69,6 +69,7 @@ const createBuffers: Handler = (request, context) => {
     return announce(sizes, made, context)
   }
   const waiting = new Waiting()
+  if (request['ticket'] !== undefined) peer.cancellable.begin(readSize(request, 'ticket'), waiting)
   const attempt = (): boolean => {
     if (!engine.blobs.mayFit(footprint)) return false
     const made = createAll(sizes, scoped, context)
@@ -151,6 +152,11 @@ const releaseLeases: Handler = (request, { engine, peer }) => {
   return undefined
 }
 
+const cancelWaiting: Handler = (request, { peer }) => {
+  if (peer.extension > 0) peer.cancellable.cancel(readSize(request, 'ticket'))
+  return undefined
+}
+
 const isInUse: Handler = (request, { engine }) => {
   const blob = engine.blobs.find(readId(request, 'id'))
   return `{"is_in_use":${!blob?.cold},"type":"is_in_use_reply"}`
@@ -193,6 +199,7 @@ export const bufferRoutes = [
   route('increase_reference_count_request', increaseReferenceCount),
   route('release_request', release),
   route('release_leases', releaseLeases, { oneWay: true }),
+  route('cancel_waiting', cancelWaiting, { oneWay: true }),
   route('is_in_use_request', isInUse),
   route('is_spilled_request', isSpilled),
   route('evict_request', unspilled('evict_reply')),
