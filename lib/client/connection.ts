@@ -132,6 +132,12 @@ export class Connection {
     return requestTracing.tracePromise(() => this.#send(body, kind), message)
   }
 
+  /** The same for a request that has been composed already. */
+  requestText(text: string, replyType: string): Promise<JsonObject> {
+    if (this.closed) return Promise.reject(this.#failure ?? closedError())
+    return this.#sendText(text, { replyType, waits: false, returns: false })
+  }
+
   /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
   notify(body: RequestBody): void {
     if (this.#failure === undefined) this.#channel.send(stringifyJson(body))
@@ -202,11 +208,15 @@ export class Connection {
   }
 
   #send(body: RequestBody, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
+    return this.#sendText(stringifyJson(body), kind)
+  }
+
+  #sendText(text: string, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ ...kind, resolve, reject })
       if (this.#pending.length === 1) this.#headChanged()
       this.#updateRef()
-      this.#channel.send(stringifyJson(body))
+      this.#channel.send(text)
     })
   }
 

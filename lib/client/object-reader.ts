@@ -1,7 +1,8 @@
 import { Status, VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
-import { Lease } from '../memory/lease.js'
+import { CopiedMemory } from '../memory/copied-memory.js'
 import { ownIdentity } from '../memory/identity.js'
+import { Lease, type HandleOwner } from '../memory/lease.js'
 import type { LeaseAccount } from '../memory/lease-account.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
@@ -27,7 +28,10 @@ export interface ReadObject<T = unknown> {
   value: T
   /** Bytes of its blobs. */
   bytes: number
-  /** Whether the value looks at shared memory; otherwise it was copied. */
+  /**
+   * Whether the value looks at shared memory, or would if it were not too small for that; otherwise it was copied because
+   * that was asked for or the budget was used up.
+   */
   leased: boolean
 }
 
@@ -69,7 +73,7 @@ export class ObjectReader {
     decode: Decode<T>,
     known?: Metadata
   ): Promise<ReadObject<T>> {
-    if (typeof object !== 'string') return this.#readInline(object, mode, decode)
+    if (typeof object !== 'string') return this.readInline(object, mode, decode)
     const id = object
     if (this.#connection.extended) return this.#readOnStore(known ?? (await this.metadata(id)), mode, decode)
     await this.#refreshReport(mode)
@@ -99,27 +103,41 @@ export class ObjectReader {
     return this.#value(meta, payloads, decode, giveBack)
   }
 
-  /** Everything is here already, and leased. */
-  #readInline<T>(object: InlineObject, mode: ReadMode, decode: Decode<T>): ReadObject<T> {
-    const { blob } = object
-    const { instanceId } = this.#connection.info
-    const region = this.#connection.descriptors.region(blob)
+  /** An object that is here already: nothing has to be asked for. */
+  readInline<T>(object: InlineObject, mode: ReadMode, decode: Decode<T>): ReadObject<T> {
+    const { place, bytes } = object
+    const { size } = place
+    const region = this.#connection.descriptors.region(place)
+    if (!object.leased) {
+      const copy = region.copy(place.offset, size)
+      if (mode === 'copy') return { value: this.#open(object, copy, decode, undefined), bytes, leased: false }
+      const memory = new CopiedMemory(copy.buffer)
+      return { value: this.#open(object, copy, decode, memory), bytes, leased: true }
+    }
     this.#returns.take()
-    const giveBack = (): void => this.#returns.giveBack([blob.id])
-    if (mode === 'copy' || (mode === 'auto' && !this.#budget.admits(blob.size))) {
+    const giveBack = (): void => this.#returns.giveBack([place.id])
+    if (mode === 'copy' || (mode === 'auto' && !this.#budget.admits(bytes))) {
       try {
-        const copy = region.read(blob.offset, blob.size, bytes => bytes.slice())
-        const context = new ObjectReadContext(object.parts(copy), undefined, instanceId)
-        return { value: decode(object.metadata(instanceId), context), bytes: blob.size, leased: false }
+        const copy = region.copy(place.offset, size)
+        return { value: this.#open(object, copy, decode, undefined), bytes, leased: false }
       } finally {
         giveBack()
       }
     }
-    return this.#leased(blob.size, giveBack, lease => {
-      const view = region.view(blob.offset, blob.size)
-      const context = new ObjectReadContext(object.parts(new Uint8Array(view)), lease([view]), instanceId)
-      return decode(object.metadata(instanceId), context)
+    return this.#leased(bytes, giveBack, lease => {
+      const view = region.view(place.offset, size)
+      return this.#open(object, new Uint8Array(view), decode, lease([view]))
     })
+  }
+
+  /** The value in the bytes of an inline object, which `owner` keeps. */
+  #open<T>(object: InlineObject, bytes: Uint8Array, decode: Decode<T>, owner: HandleOwner | undefined): T {
+    // Every type reads a record batch as such, so the short way is right whoever asks.
+    const batch = (decode as Decode<unknown>) === read ? object.readBatch(bytes, owner) : undefined
+    if (batch !== undefined) return batch as T
+    const { instanceId } = this.#connection.info
+    const { meta, parts } = object.open(bytes, instanceId)
+    return decode(meta, new ObjectReadContext(parts, owner, instanceId))
   }
 
   /** Leases by a shallow copy, which must exist before anything else happens to the object. */

@@ -1,5 +1,5 @@
 import { VineyardError } from '../errors.js'
-import type { Lease, LeaseHandle } from '../memory/lease.js'
+import type { HandleOwner, LeaseHandle } from '../memory/lease.js'
 import { blobIdOf } from '../objects/blobs.js'
 import { isMember } from '../objects/fields.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
@@ -12,9 +12,9 @@ export class ObjectReadContext implements ReadContext {
   readonly handle: LeaseHandle | undefined
   readonly instanceId: number | bigint
   readonly #bytes: BlobBytes
-  readonly #lease: Lease | undefined
+  readonly #lease: HandleOwner | undefined
 
-  constructor(bytes: BlobBytes, lease: Lease | undefined, instanceId: number | bigint) {
+  constructor(bytes: BlobBytes, lease: HandleOwner | undefined, instanceId: number | bigint) {
     this.instanceId = instanceId
     this.#bytes = bytes
     this.#lease = lease

@@ -254,27 +254,29 @@ export async function pullChunk(connection: Connection, stream: ObjectId): Promi
   return { id: replyId(reply['chunk']), memory }
 }
 
-/** A chunk of a write_chunks_request: template, blob, variables, spans; template -1 for a chunk that is the blob itself. */
-export type WrittenChunk =
-  readonly [-1, ObjectId] | readonly [number, ObjectId, readonly JsonValue[], readonly number[]]
-
-/** Only on connections with the extension. Seals the blobs and pushes the chunks, all or none. Returns their ids. */
-export async function writeChunks(
-  connection: Connection,
-  stream: ObjectId,
-  templates: readonly string[],
-  chunks: readonly WrittenChunk[]
-): Promise<ObjectId[]> {
-  const reply = await connection.request(
-    { type: 'write_chunks_request', id: stream, templates, chunks },
-    'write_chunks_reply'
-  )
-  return arrayOf(reply, 'ids') as ObjectId[]
+/** Only on connections with the extension. Pushes chunks, all or none. Returns their ids if the request asks for them. */
+export async function writeChunks(connection: Connection, request: string): Promise<ObjectId[]> {
+  const reply = await connection.requestText(request, 'write_chunks_reply')
+  return (reply['ids'] ?? []) as ObjectId[]
 }
 
+export type PulledForm =
+  | ObjectId
+  | [id: ObjectId, template: number, offset: number, size: number]
+  | [id: ObjectId, template: number, offset: number, size: number, blob: ObjectId]
+  | [
+      id: ObjectId,
+      template: number,
+      vars: JsonValue[],
+      spans: number[],
+      blob: ObjectId,
+      offset: number,
+      size: number
+    ]
+
 export interface PulledChunks {
-  /** Ids of objects to ask for, or `[id, template, variables, spans, blob, offset, size]`; template -1 for a blob. */
-  chunks: (ObjectId | [ObjectId, number, JsonValue[], number[], ObjectId, number, number])[]
+  /** In the forms that lib/protocol/extension.ts lists. */
+  chunks: PulledForm[]
   /** The templates from number `templates` of the request on. */
   templates: string[]
   storeFd: number

@@ -3,33 +3,37 @@ import { allocateBlobs, dropBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
 import type { Counters } from './counters.js'
 
-/** Memory that is taken ahead of need: this many bytes, or this many slots. */
-const aheadBytes = 256 * 2 ** 10
-const aheadSlots = 32
-/** A slot may be this much larger than what goes into it. */
+/** Memory that is taken ahead of need: this many bytes, or this share of the server, or this many slots. */
+const aheadBytes = 8 * 2 ** 20
+const aheadShare = 1 / 64
+const aheadSlots = 16
+/** A slot may be this much larger than what goes into it, where it need not fit exactly. */
 const largestWaste = 1 / 8
+/** One slot is taken ahead up to this share of the server: the request for it overlaps with filling the one before. */
+const singleShare = 1 / 16
 
 /**
- * Unsealed blobs that a writer has in advance, so that writing a small chunk costs no round trip of its own. They are
- * scoped: the store frees what is left when the connection closes.
+ * Unsealed blobs of one size that a writer has in advance, so that writing a chunk costs no round trip of its own. They
+ * are scoped: the store frees what is left when the connection closes.
  */
 export class SlotPool {
   readonly #connection: Connection
+  readonly #memoryLimit: number
   readonly #counters: Counters
   #free: Payload[] = []
   #size = 0
   #fetching = false
 
-  constructor(connection: Connection, counters: Counters) {
+  constructor(connection: Connection, memoryLimit: number, counters: Counters) {
     this.#connection = connection
+    this.#memoryLimit = memoryLimit
     this.#counters = counters
   }
 
   /** A slot of at least `size` bytes, or exactly so many, that is there already. */
   take(size: number, exact: boolean): Payload | undefined {
     if (size > this.#size || size < this.#size * (exact ? 1 : 1 - largestWaste)) {
-      void dropBlobs(this.#connection, this.#free)
-      this.#free = []
+      this.giveUpUnused()
       this.#size = size
     }
     const slot = this.#free.pop()
@@ -48,15 +52,24 @@ export class SlotPool {
     return slot as Payload
   }
 
+  /** Gives back what is in advance: somebody needs the memory more. */
+  giveUpUnused(): void {
+    void dropBlobs(this.#connection, this.#free)
+    this.#free = []
+    this.#size = 0
+  }
+
   get #count(): number {
-    return Math.min(aheadSlots, Math.floor(aheadBytes / Math.max(1, this.#size)))
+    const bytes = Math.min(aheadBytes, this.#memoryLimit * aheadShare)
+    const count = Math.min(aheadSlots, Math.floor(bytes / Math.max(1, this.#size)))
+    return count === 0 && this.#size <= this.#memoryLimit * singleShare ? 1 : count
   }
 
   /** Never waits for memory: what stands behind it on the connection may be what frees some. */
   #fetch(): void {
     const size = this.#size
     const count = this.#count - this.#free.length
-    if (this.#fetching || count < 1) return
+    if (this.#fetching || count < 1 || size === 0) return
     this.#fetching = true
     allocateBlobs(this.#connection, Array<number>(count).fill(size), { wait: false, scoped: true }).then(
       slots => {

@@ -12,11 +12,19 @@ const collected = new FinalizationRegistry<Remainder>(remainder => {
   if (remainder.views === 0) remainder.giveBack(true)
 })
 
+/** What handles are handles of. */
+export interface HandleOwner {
+  /** A new handle. The memory goes back when all have been released. */
+  handle(): LeaseHandle
+  /** Called by a handle, once each. */
+  dropHandle(): void
+}
+
 /**
  * The right to look at the shared memory of one chunk, through external ArrayBuffers. It ends when every handle has been
  * released (the views are detached) or when all views have been collected; then `giveBack` runs, once.
  */
-export class Lease {
+export class Lease implements HandleOwner {
   readonly #views: readonly ArrayBuffer[]
   readonly #remainder: Remainder
   #handles = 0
@@ -63,10 +71,10 @@ export class Lease {
 /** One holder of a lease. The value made from the memory keeps it and asks it before every access. */
 export class LeaseHandle {
   #released = false
-  readonly #lease: Lease
+  readonly #owner: HandleOwner
 
-  constructor(lease: Lease) {
-    this.#lease = lease
+  constructor(owner: HandleOwner) {
+    this.#owner = owner
   }
 
   get released(): boolean {
@@ -84,12 +92,15 @@ export class LeaseHandle {
   release(): boolean {
     if (this.#released) return false
     this.#released = true
-    this.#lease.dropHandle()
+    this.#owner.dropHandle()
     return true
   }
 }
 
 const handles = new WeakMap<object, LeaseHandle>()
+
+/** Where classes of this package keep the handle that releases a value of theirs. */
+export const leaseOf = Symbol('lease')
 
 /** Makes `release(value)` and `value[Symbol.dispose]()` release `handle`. */
 export function attachLease<T extends object>(value: T, handle: LeaseHandle): T {
@@ -107,5 +118,7 @@ export function attachLease<T extends object>(value: T, handle: LeaseHandle): T 
  * it dies with it. False, and nothing happens, for a value that was copied, derived from another or released before.
  */
 export function release(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (handles.get(value)?.release() ?? false)
+  if (typeof value !== 'object' || value === null) return false
+  const handle = (value as { [leaseOf]?: LeaseHandle })[leaseOf] ?? handles.get(value)
+  return handle?.release() ?? false
 }

@@ -75,6 +75,11 @@ export class Region {
     return this.#writeMapping().view(offset, size)
   }
 
+  /** A copy of bytes, in memory of its own. */
+  copy(offset: number, size: number): Uint8Array<ArrayBuffer> {
+    return this.read(offset, size, bytes => bytes.slice())
+  }
+
   /** Runs `use` on the bytes of a blob; they must not be kept. */
   read<T>(offset: number, size: number, use: (bytes: Uint8Array) => T): T {
     this.#check(offset, size)

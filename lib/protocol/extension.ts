@@ -20,15 +20,25 @@
  *   chunks that this reader holds, `cancel_waiting { ticket }` ends the wait for memory with that ticket, which is answered
  *   with status 36 then, or at its turn if another request is before it; it does nothing to one that has been answered;
  * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited;
- * - `write_chunks_request { id, templates, chunks }` seals and pushes many chunks at once, all or none. A chunk is
- *   `[template, blob, vars, spans]`: its blobs lie in one blob of the connection at the given offsets and sizes, and its
- *   metadata are those of a template (lib/protocol/template.ts) with the variables filled in. `templates` adds texts to
- *   those of the stream, which are numbered in the order they came. `[-1, blob]` is a chunk that is the blob itself.
- *   The reply has the `ids`. Objects come into being only when somebody asks for such a chunk by its id;
+ * - `write_chunks_request { id, templates, chunks, done, ids }` pushes many chunks at once, all or none. Their metadata are
+ *   those of a template (lib/protocol/template.ts) with the variables filled in, and their blobs lie together in a blob of
+ *   the connection. `templates` adds texts to those of the stream, which are numbered in the order they came; -1 stands
+ *   for a chunk that is a blob itself. An element of `chunks` is one of
+ *     `[template, blob]`: a packed chunk fills the blob, which is sealed and becomes its own,
+ *     `[block, template, at, size, template, at, size, …]`: packed chunks that lie side by side in a blob, which stays the
+ *       writer's to put more into until it is named in `done`, and whose memory stays until the last of them is gone,
+ *     `[template, blob, vars, spans]`: variables that are not all numbers, and offset and size of each blob.
+ *   A packed chunk begins with its header: the variables, then the spans (offset behind the header, and size, of each
+ *   blob), as little-endian float64; the blobs follow at the next multiple of 64. The store reads it only when somebody
+ *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`;
  * - `pull_chunks_request { id, max, max_bytes, templates, consumed }` answers with at least one chunk, as soon as there is
- *   one, and leaves them with the reader until it says that they are `consumed`. A chunk is `[id, template, vars, spans,
- *   blob, offset, size]`, leased, or the id of an object that the reader has to ask for. `templates` in the request is how
- *   many the reader knows, in the reply the texts from there on.
+ *   one, and leaves them with the reader until it says that they are `consumed`. A chunk is one of
+ *     `[id, template, offset, size, blob]`: packed, leased,
+ *     `[id, template, offset, size]`: packed in a block, not leased: to be copied out before it is consumed,
+ *     `[id, template, vars, spans, blob, offset, size]`: leased,
+ *     or the id of an object that the reader has to ask for.
+ *   `templates` in the request is how many the reader knows, in the reply the texts from there on;
+ * - event `memory_wanted`: somebody waits for memory, and blobs that the connection has in advance may be what is missing.
  *
  * Ids in one-way messages, events and the last two requests are texts ('o' + 16 hex digits).
  */
@@ -60,4 +70,9 @@ export interface StreamFailed {
   message: string
 }
 
-export type StoreEvent = StreamConsumed | StreamFailed
+/** Event, store to each connection with unsealed scoped blobs: somebody waits for memory. */
+export interface MemoryWanted {
+  event: 'memory_wanted'
+}
+
+export type StoreEvent = StreamConsumed | StreamFailed | MemoryWanted

@@ -5,6 +5,11 @@ export const varKey = '$var'
 /** Deeper descriptions are refused; the deepest Arrow type a client writes has a few levels. */
 const maxDepth = 64
 
+/** A multiple of 64, where the blobs of a packed chunk begin. */
+export function headerBytes(vars: number, blobs: number): number {
+  return Math.ceil((vars + 2 * blobs) / 8) * 64
+}
+
 type Node = Readonly<Record<string, unknown>>
 
 function isNode(value: unknown): value is Node {
@@ -18,6 +23,8 @@ function isNode(value: unknown): value is Node {
 export class Template {
   readonly blobs: number
   readonly vars: number
+  /** Bytes before the blobs of a packed chunk: its variables, then offset and size of each blob, each as a float64. */
+  readonly headerBytes: number
   readonly #skeleton: Node
 
   /** Throws an Error for a text that is not such a description. */
@@ -29,6 +36,12 @@ export class Template {
     this.#skeleton = skeleton
     this.blobs = counts[blobKey]
     this.vars = counts[varKey]
+    this.headerBytes = headerBytes(this.vars, this.blobs)
+  }
+
+  /** What stands for a chunk in it: its metadata with numbered blobs and variables. Not to be changed. */
+  get skeleton(): Node {
+    return this.#skeleton
   }
 
   /**

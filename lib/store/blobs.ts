@@ -99,26 +99,36 @@ export class Blobs {
   }
 
   /**
-   * Cuts sealed parts out of a blob, given as offset and size of each (size 0 is the empty blob). The whole has no id any
-   * more; its memory stays until the last part is gone. Returns the ids of the parts.
+   * Cuts sealed parts out of a blob, given as offset and size of each (size 0 is the empty blob). Returns their ids. The
+   * memory of the whole stays until the last of them is gone.
    */
   split(whole: Blob, spans: readonly number[]): ObjectId[] {
     const ids: ObjectId[] = []
     for (let i = 0; i < spans.length; i += 2) {
       const size = spans[i + 1] as number
-      if (size === 0) {
-        ids.push(emptyBlobId)
-        continue
-      }
-      const part = new Blob(this.#ids.blob(), size, whole.block, { blob: whole, at: spans[i] as number })
-      part.sealed = true
-      whole.parts += 1
-      this.#byId.set(part.id, part)
-      ids.push(part.id)
-      this.onCreated(part.id)
+      ids.push(size === 0 ? emptyBlobId : this.part(whole, spans[i] as number, size).id)
     }
-    this.delete(whole)
     return ids
+  }
+
+  /** A sealed blob that is part of one which goes on existing. */
+  part(whole: Blob, at: number, size: number): Blob {
+    const part = new Blob(this.#ids.blob(), size, whole.block, { blob: whole, at })
+    part.sealed = true
+    this.share(whole)
+    this.#byId.set(part.id, part)
+    this.onCreated(part.id)
+    return part
+  }
+
+  /** Keeps the memory of a blob, whatever happens to the blob, until `unshare`. */
+  share(whole: Blob): void {
+    whole.parts += 1
+  }
+
+  unshare(whole: Blob): void {
+    whole.parts -= 1
+    this.#freeUnused(whole)
   }
 
   /** Idempotent; any connection may do it. */
@@ -235,8 +245,7 @@ export class Blobs {
   #freeUnused(blob: Blob): void {
     if (!blob.deleted || blob.leases > 0 || blob.kept || blob.parts > 0) return
     if (blob.whole) {
-      blob.whole.blob.parts -= 1
-      this.#freeUnused(blob.whole.blob)
+      this.unshare(blob.whole.blob)
       return
     }
     this.#pool.free(blob.block)

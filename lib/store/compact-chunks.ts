@@ -1,10 +1,11 @@
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
+import type { Template } from '../protocol/template.js'
 import type { Blob } from './blob.js'
 import type { Blobs } from './blobs.js'
 import type { Metadata } from './metadata.js'
 import type { ObjectRecord } from './object-record.js'
+import type { PoolBytes } from './pool-bytes.js'
 import type { Request } from './request.js'
-import type { Template } from '../protocol/template.js'
 
 /** A chunk that is an object in principle: all its blobs lie in one, and its metadata exist only as a template. */
 export interface CompactChunk {
@@ -12,10 +13,20 @@ export interface CompactChunk {
   /** Number of the template in its stream. */
   readonly number: number
   readonly template: Template
-  readonly vars: readonly unknown[]
-  /** Offset and size in `blob` of each of the template's blobs. */
-  readonly spans: readonly number[]
+  /** The blob that its bytes lie in, from `at` on. */
   readonly blob: Blob
+  readonly at: number
+  readonly size: number
+  /** The blob is a block, which others use as well. */
+  readonly shared: boolean
+  /** Variables and spans, where they do not stand in the chunk itself. */
+  readonly values: ChunkValues | undefined
+}
+
+/** What differs from chunk to chunk. Spans are offset and size in the chunk of each of the template's blobs. */
+export interface ChunkValues {
+  readonly vars: readonly unknown[]
+  readonly spans: readonly number[]
 }
 
 /**
@@ -26,11 +37,13 @@ export interface CompactChunk {
 export class CompactChunks {
   readonly #blobs: Blobs
   readonly #metadata: Metadata
+  readonly #bytes: PoolBytes
   readonly #byId = new Map<ObjectId, CompactChunk>()
 
-  constructor(blobs: Blobs, metadata: Metadata) {
+  constructor(blobs: Blobs, metadata: Metadata, bytes: PoolBytes) {
     this.#blobs = blobs
     this.#metadata = metadata
+    this.#bytes = bytes
   }
 
   get count(): number {
@@ -41,10 +54,19 @@ export class CompactChunks {
     return this.#byId.get(id)
   }
 
-  /** A new chunk. Its blob is its own from now on. */
-  add(chunk: Omit<CompactChunk, 'id'>): ObjectId {
+  /** A new chunk. A blob that is not shared is its own from now on. */
+  add(
+    number: number,
+    template: Template,
+    blob: Blob,
+    at: number,
+    size: number,
+    shared: boolean,
+    values?: ChunkValues
+  ): ObjectId {
     const id = this.#metadata.reserveId()
-    this.#byId.set(id, { id, ...chunk })
+    if (shared) this.#blobs.share(blob)
+    this.#byId.set(id, { id, number, template, blob, at, size, shared, values })
     return id
   }
 
@@ -53,7 +75,7 @@ export class CompactChunks {
     const chunk = this.#byId.get(id)
     if (!chunk) return false
     this.#byId.delete(id)
-    this.#blobs.delete(chunk.blob)
+    this.#letGo(chunk)
     return true
   }
 
@@ -62,11 +84,13 @@ export class CompactChunks {
     const chunk = this.#byId.get(id)
     if (!chunk) return undefined
     this.#byId.delete(id)
-    const parts = this.#blobs.split(chunk.blob, chunk.spans)
+    let parts: ObjectId[] = []
     const made: ObjectRecord[] = []
     try {
+      const { vars, spans } = chunk.values ?? this.#readHeader(chunk)
+      parts = this.#blobs.split(chunk.blob, spans)
       const content = chunk.template.instantiate(
-        chunk.vars,
+        vars,
         (index, instance) => blobMember(parts[index] ?? emptyBlobId, instance),
         member => {
           const [created] = this.#metadata.create([member])
@@ -82,12 +106,37 @@ export class CompactChunks {
         if (blob) this.#blobs.delete(blob)
       }
       return undefined
+    } finally {
+      this.#letGo(chunk)
     }
   }
 
   /** Makes the objects of all chunks: somebody looks at everything there is. */
   materialiseAll(): void {
     for (const id of [...this.#byId.keys()]) this.materialise(id)
+  }
+
+  #letGo({ blob, shared }: CompactChunk): void {
+    if (shared) this.#blobs.unshare(blob)
+    else this.#blobs.delete(blob)
+  }
+
+  /** The header of a packed chunk, which its writer can have written anything into. */
+  #readHeader({ template, blob, at, size }: CompactChunk): ChunkValues {
+    const { vars, blobs, headerBytes } = template
+    if (headerBytes > size) throw new RangeError('a chunk is shorter than its header')
+    const numbers = new Float64Array(this.#bytes.copy(blob.offset + at, (vars + 2 * blobs) * 8).buffer)
+    const spans: number[] = []
+    for (let i = vars; i < numbers.length; i += 2) {
+      const start = headerBytes + numbers[i]!
+      const length = numbers[i + 1]!
+      const valid = Number.isSafeInteger(start) && Number.isSafeInteger(length)
+      if (!valid || start < headerBytes || length < 0 || start + length > size) {
+        throw new RangeError('a blob lies outside its chunk')
+      }
+      spans.push(at + start, length)
+    }
+    return { vars: [...numbers.subarray(0, vars)], spans }
   }
 }
 

@@ -10,6 +10,7 @@ import type { ObjectRecord } from './object-record.js'
 import type { Peer } from './peer.js'
 import type { Pool } from './pool.js'
 import { PoolBytes } from './pool-bytes.js'
+import type { Chunk } from './streams/stream.js'
 import { Streams } from './streams/streams.js'
 import { Waits } from './waits.js'
 
@@ -34,11 +35,11 @@ export class Engine {
     const ids = new IdGenerator()
     this.blobs = new Blobs(pool, ids)
     this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)
-    this.compact = new CompactChunks(this.blobs, this.metadata)
+    this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes)
     this.metadata.makeLazily = id => this.compact.materialise(id)
     this.names = new Names(this.metadata)
-    this.streams = new Streams(this.blobs, this.metadata, this.memory, (id, reader) =>
-      this.deleteChunk(id, reader)
+    this.streams = new Streams(this.blobs, this.metadata, this.memory, (chunk, reader) =>
+      this.deleteChunk(chunk, reader)
     )
     this.streams.writing.onPushed = id => this.unscopeObject(this.metadata.find(id))
     this.blobs.onFreed = () => this.memory.freed()
@@ -70,9 +71,10 @@ export class Engine {
   }
 
   /** Deletes a chunk of a stream as a pull does: a blob at once, an object with its members and blobs. */
-  deleteChunk(id: ObjectId, reader?: Peer): void {
+  deleteChunk({ id, block }: Chunk, reader?: Peer): void {
     if (isBlobId(id)) this.deleteBlob(id, reader)
     else if (!this.compact.delete(id)) this.delete([id], { force: false, deep: true }, reader)
+    if (block) this.blobs.unshare(block)
   }
 
   /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */

@@ -24,6 +24,14 @@ export class PoolBytes {
     return views
   }
 
+  /** A copy of a stretch of at most 1 GiB. */
+  copy(offset: number, size: number): Uint8Array<ArrayBuffer> {
+    const views = this.views(offset, size)
+    const copy = (views[0] ?? new Uint8Array(0)).slice()
+    this.release(views)
+    return copy
+  }
+
   release(views: readonly Uint8Array[]): void {
     for (const view of views) native.detach(view.buffer as ArrayBuffer)
   }

@@ -1,60 +1,110 @@
+import { BlockPool } from '../client/block-pool.js'
 import { compactLayout, fillLayout, type CompactLayout } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { writeChunks, type WrittenChunk } from '../client/requests.js'
+import { PackedDraft, type PackedLayout } from '../client/packed-layout.js'
+import { writeChunks } from '../client/requests.js'
 import { SlotPool } from '../client/slot-pool.js'
+import { WritableMemory } from '../client/writable-memory.js'
 import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
+import { Outbox } from './outbox.js'
 import { StepwiseSender } from './stepwise-sender.js'
 
 /** The store takes no more forms for one stream; a chunk of yet another form goes step by step. */
 const maxTemplates = 256
+/** The first chunk goes at once. While a request is under way others are gathered, up to so many, or so many bytes. */
+const gatherChunks = 16
+const gatherBytes = 2 ** 20
+/** More requests under way would only be shorter. */
+const maxUnderWay = 3
 
-interface Waiting {
-  chunk: WrittenChunk
-  resolve: (id: ObjectId) => void
-  reject: (error: unknown) => void
-}
-
-/** Many chunks in one request of the extension, each in one blob that was allocated ahead. */
+/** Many chunks in one request of the extension, in memory that was allocated ahead. */
 export class BatchedSender implements ChunkSender {
   readonly #connection: Connection
   readonly #stream: ObjectId
+  readonly #blocks: BlockPool
   readonly #slots: SlotPool
   readonly #stepwise: StepwiseSender
   readonly #templates = new Map<string, number>()
-  /** Templates that the store does not know yet. */
-  #newTemplates: string[] = []
-  #outbox: Waiting[] = []
-  /** A request is under way: what is posted meanwhile is gathered, which measured better than a second request. */
-  #underWay = false
-  /** The last chunk that was sent: when it has been accepted, all before it have. */
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #unsubscribe: () => void
+  /** The template that was used last, which is nearly always the next one. */
+  #lastText = ''
+  #lastTemplate = -1
+  #outbox = new Outbox()
+  #underWay = 0
+  #failure: { error: unknown } | undefined
+  /** The request that was sent last: when it has been answered, all before it have. */
+  #last: Promise<void> = Promise.resolve()
 
-  constructor(connection: Connection, stream: ObjectId, counters: Counters) {
+  /** Called when a chunk whose acceptance nobody waits for was refused. */
+  onFailed: (error: unknown) => void = () => {}
+
+  constructor(connection: Connection, stream: ObjectId, memoryLimit: number, counters: Counters) {
     this.#connection = connection
     this.#stream = stream
-    this.#slots = new SlotPool(connection, counters)
+    this.#blocks = new BlockPool(connection, memoryLimit)
+    this.#slots = new SlotPool(connection, memoryLimit, counters)
     this.#stepwise = new StepwiseSender(connection, stream, counters)
+    this.#unsubscribe = connection.onEvent(event => {
+      if (event.event !== 'memory_wanted') return
+      this.#blocks.giveUpUnused()
+      this.#slots.giveUpUnused()
+    })
+  }
+
+  /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */
+  trySend(layout: PackedLayout): number | undefined {
+    const { size } = layout
+    const template = this.#template(layout.template)
+    if (template === undefined) return undefined
+    if (this.#blocks.suits(size)) {
+      const place = this.#blocks.take(size)
+      if (place === undefined) return undefined
+      layout.write(place.memory, place.at)
+      this.#outbox.addToBlock(place.memory.payload.id, template, place.at, size)
+      this.#posted()
+      return layout.bytes
+    }
+    const slot = this.#slots.take(size, false)
+    if (slot === undefined) return undefined
+    const bytes = this.#writeOwn(layout, slot, template)
+    this.#posted()
+    return bytes
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
-    if (draft instanceof BlobDraft && draft.size > 0) {
-      // A chunk that is a blob has exactly the size of its blob.
-      const slot = await this.#slot(draft.size, true, signal)
-      this.#fill(slot, target => draft.fill(target))
-      return this.#post([-1, slot.id], slot.size)
-    }
+    if (draft instanceof BlobDraft && draft.size > 0) return this.#sendBytes(draft, signal)
     const layout =
       draft instanceof ObjectDraft ? compactLayout(draft, this.#connection.info.instanceId) : undefined
-    const template = layout === undefined ? undefined : this.#template(layout.text)
-    if (layout === undefined || template === undefined) {
-      this.#flush()
-      return this.#stepwise.send(draft, bytes, signal)
+    const packed = layout === undefined ? undefined : PackedDraft.of(layout)
+    const sent =
+      packed !== undefined
+        ? await this.sendPacked(packed, signal)
+        : layout !== undefined
+          ? await this.#sendCompact(layout, signal)
+          : undefined
+    if (sent !== undefined) return sent
+    this.#flush()
+    return this.#stepwise.send(draft, bytes, signal)
+  }
+
+  /** Waits for memory. Undefined where the store takes no more templates. */
+  async sendPacked(layout: PackedLayout, signal: AbortSignal): Promise<Sent | undefined> {
+    const { size } = layout
+    const template = this.#template(layout.template)
+    if (template === undefined) return undefined
+    if (await this.#placeInBlock(size)) {
+      const place = this.#blocks.take(size)
+      if (place !== undefined) {
+        layout.write(place.memory, place.at)
+        this.#outbox.addToBlock(place.memory.payload.id, template, place.at, size)
+        return this.#sent(layout.bytes)
+      }
     }
-    return this.#sendCompact(layout, template, signal)
+    return this.#sent(this.#writeOwn(layout, await this.#slot(size, false, signal), template))
   }
 
   async sendObject(id: ObjectId): Promise<Sent> {
@@ -63,19 +113,68 @@ export class BatchedSender implements ChunkSender {
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {
-    return this.#post([-1, blob.id], blob.size)
+    this.#outbox.addBlob(blob.id, -1, blob.size)
+    return this.#sent(blob.size)
   }
 
   async drain(): Promise<void> {
     this.#flush()
-    await this.#last
+    while (this.#underWay > 0) await this.#last
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #sendCompact(layout: CompactLayout, template: number, signal: AbortSignal): Promise<Sent> {
+  close(): void {
+    this.#unsubscribe()
+    this.#blocks.close()
+  }
+
+  async #sendBytes(draft: BlobDraft, signal: AbortSignal): Promise<Sent> {
+    const { size } = draft
+    if (await this.#placeInBlock(size)) {
+      const place = this.#blocks.take(size)
+      if (place !== undefined) {
+        draft.fill(place.memory.bytes.subarray(place.at, place.at + size))
+        this.#outbox.addToBlock(place.memory.payload.id, -1, place.at, size)
+        return this.#sent(size)
+      }
+    }
+    const slot = await this.#slot(size, true, signal)
+    const memory = new WritableMemory(this.#connection, slot)
+    draft.fill(memory.bytes)
+    memory.close()
+    this.#outbox.addBlob(slot.id, -1, size)
+    return this.#sent(size)
+  }
+
+  async #sendCompact(layout: CompactLayout, signal: AbortSignal): Promise<Sent | undefined> {
+    const template = this.#template(layout.text)
+    if (template === undefined) return undefined
     // Even a chunk without a byte needs a blob, which is what the store hands on.
     const slot = await this.#slot(Math.max(layout.size, 1), false, signal)
-    this.#fill(slot, target => fillLayout(layout, target))
-    return this.#post([template, slot.id, layout.vars, layout.spans], slot.size)
+    const memory = new WritableMemory(this.#connection, slot)
+    fillLayout(layout, memory.bytes)
+    memory.close()
+    this.#outbox.addCompact(slot.id, template, layout.vars, layout.spans, slot.size)
+    return this.#sent(slot.size)
+  }
+
+  /** Answers the bytes that the chunk counts with: what the slot has more than it needs is the chunk's, too. */
+  #writeOwn(layout: PackedLayout, slot: Payload, template: number): number {
+    const memory = new WritableMemory(this.#connection, slot)
+    layout.write(memory, 0)
+    memory.close()
+    this.#outbox.addBlob(slot.id, template, slot.size)
+    return slot.size - layout.size + layout.bytes
+  }
+
+  /** Whether the chunk belongs into a block and there is one; waits for a block that is on its way. */
+  async #placeInBlock(size: number): Promise<boolean> {
+    if (!this.#blocks.suits(size)) return false
+    if (!this.#blocks.hasRoom(size)) {
+      this.#flush()
+      await this.#blocks.ready()
+    }
+    return this.#blocks.hasRoom(size)
   }
 
   async #slot(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
@@ -86,51 +185,53 @@ export class BatchedSender implements ChunkSender {
     return this.#slots.make(size, signal)
   }
 
-  #fill(slot: Payload, fill: (target: Uint8Array) => void): void {
-    this.#connection.descriptors.region(slot).write(slot.offset, slot.size, fill)
-  }
-
   #template(text: string): number | undefined {
-    const known = this.#templates.get(text)
-    if (known !== undefined || this.#templates.size >= maxTemplates) return known
-    const number = this.#templates.size
-    this.#templates.set(text, number)
-    this.#newTemplates.push(text)
+    if (text === this.#lastText) return this.#lastTemplate
+    let number = this.#templates.get(text)
+    if (number === undefined) {
+      if (this.#templates.size >= maxTemplates) return undefined
+      number = this.#templates.size
+      this.#templates.set(text, number)
+      this.#outbox.addTemplate(text)
+    }
+    this.#lastText = text
+    this.#lastTemplate = number
     return number
   }
 
-  #post(chunk: WrittenChunk, bytes: number): Sent {
-    const accepted = new Promise<ObjectId>((resolve, reject) => this.#outbox.push({ chunk, resolve, reject }))
+  #sent(bytes: number): Sent {
+    const accepted = new Promise<ObjectId>((resolve, reject) =>
+      this.#outbox.waiters.push({ index: this.#outbox.count - 1, resolve, reject })
+    )
     // Whoever waits for it sees the error; if nobody does, drain() does.
     accepted.catch(() => {})
-    this.#last = Promise.all([this.#last, accepted])
-    this.#last.catch(() => {})
-    if (!this.#underWay) this.#flush()
+    this.#posted()
     return { bytes, id: undefined, accepted }
   }
 
+  #posted(): void {
+    const { count, bytes } = this.#outbox
+    if (this.#underWay === 0) this.#flush()
+    else if (this.#underWay < maxUnderWay && (count >= gatherChunks || bytes >= gatherBytes)) this.#flush()
+  }
+
   #flush(): void {
-    if (this.#outbox.length === 0) return
-    const sent = this.#outbox
-    const templates = this.#newTemplates
-    this.#outbox = []
-    this.#newTemplates = []
-    this.#underWay = true
-    writeChunks(
-      this.#connection,
-      this.#stream,
-      templates,
-      sent.map(({ chunk }) => chunk)
-    ).then(
+    const outbox = this.#outbox
+    if (outbox.count === 0) return
+    this.#outbox = new Outbox()
+    this.#underWay += 1
+    this.#last = writeChunks(this.#connection, outbox.request(this.#stream, this.#blocks.takeDone())).then(
       ids => {
-        this.#underWay = false
+        this.#underWay -= 1
         this.#flush()
-        sent.forEach(({ resolve }, index) => resolve(ids[index] as ObjectId))
+        for (const { resolve, index } of outbox.waiters) resolve(ids[index] as ObjectId)
       },
       (error: unknown) => {
-        this.#underWay = false
+        this.#underWay -= 1
+        this.#failure ??= { error }
         this.#flush()
-        for (const { reject } of sent) reject(error)
+        for (const { reject } of outbox.waiters) reject(error)
+        this.onFailed(error)
       }
     )
   }

@@ -1,7 +1,8 @@
 import type { Client } from '../client/client.js'
-import type { ObjectReader, ReadMode } from '../client/object-reader.js'
+import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
 import { VineyardError } from '../errors.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
+import { read } from '../objects/registry.js'
 import { argumentError } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
@@ -16,6 +17,7 @@ import {
   type CreateStreamOptions,
   type OpenStreamOptions
 } from './stream.js'
+import type { ChunkEncoder } from './writer.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 
@@ -84,25 +86,29 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     })
   }
 
-  protected override describer(options: ByteWriteStreamOptions): (value: Bytes) => readonly Draft[] {
+  protected override encoder(options: ByteWriteStreamOptions): ChunkEncoder<Bytes> {
     // Without a chunk size, which only byte mode has, what is appended is one chunk.
     const { chunkSize = Infinity, objectMode = false } = options
     const limit = objectMode ? Infinity : chunkSize
-    return value => chunksOf(value, limit)
+    return { describe: value => chunksOf(value, limit) }
   }
 }
 
-async function readBytes(
+function readBytes(
   objects: ObjectReader,
   chunk: PulledChunk,
   mode: ReadMode
-): Promise<Chunk<Buffer>[]> {
+): Promise<Chunk<Buffer>[]> | Chunk<Buffer>[] {
   const id = chunkId(chunk)
   if (!isBlobId(id)) {
     throw new VineyardError('ERR_VINEYARD_TYPE', `a byte stream has object ${id} where a blob should be`)
   }
-  const { value, bytes, leased } = await objects.read(chunk, mode)
-  return [{ value: value as Buffer, bytes, leased }]
+  const chunksOfObject = ({ value, bytes, leased }: ReadObject): Chunk<Buffer>[] => [
+    { value: value as Buffer, bytes, leased }
+  ]
+  return typeof chunk === 'string'
+    ? objects.read(chunk, mode).then(chunksOfObject)
+    : chunksOfObject(objects.readInline(chunk, mode, read))
 }
 
 /** Drafts of at most `limit` bytes that copy straight out of the pieces. */

@@ -1,10 +1,10 @@
 import type { Connection } from '../client/connection.js'
+import { ChunkForm } from '../client/chunk-form.js'
 import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
-import { pullChunk, pullChunks, type PulledChunks } from '../client/requests.js'
+import { pullChunk, pullChunks, type PulledForm } from '../client/requests.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { Template } from '../protocol/template.js'
 
 /** A chunk that was pulled: the id of an object to ask for, or the object itself. */
 export type PulledChunk = ObjectId | InlineObject
@@ -17,6 +17,8 @@ export function chunkId(chunk: PulledChunk): ObjectId {
 export interface ChunkFeed {
   /** The next chunk. Rejects with status 42 at the end and 43 where the stream failed. */
   next(): Promise<PulledChunk>
+  /** The next chunk if it is here already. Gives up the one before all the same. */
+  tryNext?(): PulledChunk | undefined
   /** How many chunks it has had, where a ConsumerGuard needs to know. */
   readonly pulled?: number
   /** Gives back what was fetched and never asked for. */
@@ -60,7 +62,7 @@ export class BatchedFeed implements ChunkFeed {
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
   readonly #counters: Counters
-  readonly #templates: Template[] = []
+  readonly #forms: ChunkForm[] = []
   /** What has come and was not asked for, from index `#head` on. */
   #queue: PulledChunk[] = []
   #head = 0
@@ -81,24 +83,29 @@ export class BatchedFeed implements ChunkFeed {
   }
 
   async next(): Promise<PulledChunk> {
-    if (this.#holding) {
-      this.#holding = false
-      this.#consumed += 1
-      this.#tellSoon()
-    }
     for (;;) {
-      const left = this.#queue.length - this.#head
-      if (this.#objects === 0 && left <= lowWater) this.#fetch()
-      if (left > 0) return this.#handOut()
+      const chunk = this.tryNext()
+      if (chunk !== undefined) return chunk
       const pull = this.#pull
       if (pull !== undefined) await this.#counters.wait('chunk', () => pull)
     }
   }
 
+  tryNext(): PulledChunk | undefined {
+    if (this.#holding) {
+      this.#holding = false
+      this.#consumed += 1
+      this.#tellSoon()
+    }
+    const left = this.#queue.length - this.#head
+    if (this.#objects === 0 && left <= lowWater) this.#fetch()
+    return left > 0 ? this.#handOut() : undefined
+  }
+
   close(): void {
     const ids: ObjectId[] = []
     for (const chunk of this.#queue.slice(this.#head))
-      if (chunk instanceof InlineObject) ids.push(chunk.blob.id)
+      if (chunk instanceof InlineObject && chunk.leased) ids.push(chunk.place.id)
     this.#queue = []
     this.#head = 0
     if (ids.length > 0) this.#connection.notify({ type: 'release_leases', ids })
@@ -130,22 +137,33 @@ export class BatchedFeed implements ChunkFeed {
   async #fetchBatch(): Promise<void> {
     const consumed = this.#consumed
     this.#consumed = 0
-    const templates = this.#templates.length
+    const templates = this.#forms.length
     const limits = { max: batchChunks, maxBytes: batchBytes, templates, consumed }
     const reply = await pullChunks(this.#connection, this.#stream, limits)
     this.#budget.observe(reply.memory)
-    for (const text of reply.templates) this.#templates.push(new Template(text))
+    for (const text of reply.templates) this.#forms.push(new ChunkForm(text))
     for (const chunk of reply.chunks) this.#queue.push(this.#receive(chunk, reply.storeFd))
   }
 
-  #receive(chunk: PulledChunks['chunks'][number], storeFd: number): PulledChunk {
+  #receive(chunk: PulledForm, storeFd: number): PulledChunk {
     if (typeof chunk === 'string') {
       this.#objects += 1
       return chunk
     }
-    const [id, template, vars, spans, blobId, offset, size] = chunk
-    const blob = { id: blobId, storeFd, offset, size }
-    return new InlineObject(id, blob, this.#templates[template], vars, spans)
+    if (chunk.length === 7) {
+      const [id, form, vars, spans, blob, offset, size] = chunk
+      return new InlineObject(id, { id: blob, storeFd, offset, size }, true, this.#forms[form], {
+        vars,
+        spans
+      })
+    }
+    const [id, form, offset, size, blob] = chunk
+    return new InlineObject(
+      id,
+      { id: blob ?? id, storeFd, offset, size },
+      blob !== undefined,
+      this.#forms[form]
+    )
   }
 
   /** One message for all that a turn of the event loop gives up. */

@@ -1,3 +1,4 @@
+import type { PackedLayout } from '../client/packed-layout.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -18,10 +19,18 @@ export interface Sent {
 export interface ChunkSender {
   /** Makes the chunk of a draft. Waits for memory. What it made is freed again if it fails. */
   send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent>
+  /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */
+  trySend?(layout: PackedLayout): number | undefined
+  /** The same with waiting for memory; undefined where the server takes no more forms of chunks for this stream. */
+  sendPacked?(layout: PackedLayout, signal: AbortSignal): Promise<Sent | undefined>
   /** An object that exists. */
   sendObject(id: ObjectId): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */
   sendBlob(blob: Payload): Promise<Sent>
   /** Resolves when everything that was sent has been accepted; rejects if something was not. */
   drain(): Promise<void>
+  /** Lets go of memory that was taken in advance. */
+  close(): void
+  /** Called when a chunk whose acceptance nobody waits for was refused. */
+  onFailed: (error: unknown) => void
 }

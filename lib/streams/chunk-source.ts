@@ -11,6 +11,8 @@ export interface Chunk<Out> {
 export interface ChunkSource<Out> {
   /** The next value with its size, or undefined at the end. */
   nextChunk(): Promise<Chunk<Out> | undefined>
+  /** The next value if it is here already; undefined says nothing about what is to come. */
+  tryNextChunk?(): Chunk<Out> | undefined
   close(): Promise<void>
 }
 
@@ -18,6 +20,8 @@ export interface ChunkSource<Out> {
 export interface ChunkSink<In> {
   /** Resolves when the value is on its way: held while the window is full or there is no memory. */
   write(value: In): Promise<void>
+  /** Writes the value if that can be done at once. False, and nothing has happened, if not. Throws as `write` rejects. */
+  tryWrite?(value: In): boolean
   finish(): Promise<void>
   close(): Promise<void>
   /** Told once when it fails from outside, even while nothing is being appended. */

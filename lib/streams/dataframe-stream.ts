@@ -1,12 +1,12 @@
 import type { RecordBatch, Table, TypeMap } from 'apache-arrow'
 import { RecordBatch as Batch } from 'apache-arrow'
 import type { Client } from '../client/client.js'
-import type { ObjectReader, ReadMode } from '../client/object-reader.js'
+import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
 import { VineyardError } from '../errors.js'
 import { attachLease, type LeaseHandle } from '../memory/lease.js'
 import { readIpc } from '../objects/arrow/ipc.js'
 import { isTable } from '../objects/arrow/recognise.js'
-import type { Draft, Metadata, ReadContext } from '../objects/model.js'
+import type { Metadata, ReadContext } from '../objects/model.js'
 import { bytesOfBlob } from '../objects/opaque.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
@@ -21,6 +21,7 @@ import {
   type OpenStreamOptions
 } from './stream.js'
 import type { WriteStreamOptions } from './writable.js'
+import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::DataframeStream'
 
@@ -57,16 +58,16 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
   protected override readonly decode = readBatches<T>
   override readonly writerOptionNames = ['sameSchema']
 
-  protected override describer(
-    options: DataframeWriteStreamOptions
-  ): (value: RecordBatch<T> | Table<T>) => readonly Draft[] {
+  protected override encoder(options: DataframeWriteStreamOptions): ChunkEncoder<RecordBatch<T> | Table<T>> {
     const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
-    return value => {
-      if (!hasSchema(value)) {
-        throw new VineyardError('ERR_VINEYARD_TYPE', 'a DataframeStream takes RecordBatches and Tables')
+    return {
+      describe: value => {
+        if (!hasSchema(value)) {
+          throw new VineyardError('ERR_VINEYARD_TYPE', 'a DataframeStream takes RecordBatches and Tables')
+        }
+        schemas?.check(value)
+        return batchesOf(value).map(ipcDraft)
       }
-      schemas?.check(value)
-      return batchesOf(value).map(ipcDraft)
     }
   }
 }
@@ -78,17 +79,20 @@ function batchesOf(value: RecordBatch | Table): readonly RecordBatch[] {
 }
 
 /** A chunk of another producer may hold several batches, which then share its memory by count, or none. */
-async function readBatches<T extends TypeMap>(
+function readBatches<T extends TypeMap>(
   objects: ObjectReader,
   chunk: PulledChunk,
   mode: ReadMode
-): Promise<Chunk<RecordBatch<T>>[]> {
+): Promise<Chunk<RecordBatch<T>>[]> | Chunk<RecordBatch<T>>[] {
   const id = chunkId(chunk)
   if (!isBlobId(id)) {
     throw new VineyardError('ERR_VINEYARD_TYPE', `a dataframe stream has object ${id} where a blob should be`)
   }
-  const { value: batches, bytes, leased } = await objects.readAs(chunk, mode, decodeBatches)
-  return batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
+  const chunksOf = ({ value: batches, bytes, leased }: ReadObject<RecordBatch[]>): Chunk<RecordBatch<T>>[] =>
+    batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
+  return typeof chunk === 'string'
+    ? objects.readAs(chunk, mode, decodeBatches).then(chunksOf)
+    : chunksOf(objects.readInline(chunk, mode, decodeBatches))
 }
 
 /** The batches of an IPC stream in a blob; with leased memory each is released by itself. */

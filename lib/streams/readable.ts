@@ -40,10 +40,28 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
       this.#owesRead = true
       return
     }
+    if (this.#deliverWhatIsHere()) return
     this.reader.nextChunk().then(
       chunk => this.#deliver(chunk),
       (error: unknown) => this.failAfterBuffered(error as Error)
     )
+  }
+
+  /** False if there was nothing, so that it has to be waited for. */
+  #deliverWhatIsHere(): boolean {
+    let delivered = false
+    try {
+      while (this.#unreadBytes() < readAheadBytes) {
+        const chunk = this.reader.tryNextChunk?.()
+        if (chunk === undefined) break
+        delivered = true
+        if (!this.#deliver(chunk)) break
+      }
+    } catch (error) {
+      this.failAfterBuffered(error as Error)
+      return true
+    }
+    return delivered
   }
 
   override read(size?: number): Out | null {
@@ -55,25 +73,24 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
     return chunk
   }
 
-  #deliver(chunk: Chunk<Out> | undefined): void {
+  /** Hands a chunk to Node. Whether it takes another one now. */
+  #deliver(chunk: Chunk<Out> | undefined): boolean {
     if (this.destroyed) {
       if (chunk !== undefined) release(chunk.value)
-      return
+      return false
     }
-    if (chunk === undefined) {
-      this.push(null)
-      return
-    }
+    if (chunk === undefined) return this.push(null)
     if (chunk.value === null || chunk.value === undefined) {
       this.failAfterBuffered(
         new VineyardError('ERR_VINEYARD_TYPE', 'a chunk is null, which a Node stream cannot carry')
       )
-      return
+      return false
     }
     const before = this.readableLength
-    this.push(chunk.value)
+    const wantsMore = this.push(chunk.value)
     // In flowing mode a chunk can go straight to the 'data' listeners.
     if (this.readableLength > before) this.#buffered.push(chunk)
+    return wantsMore
   }
 
   /** Nobody can get at what was fetched ahead any more: it goes back now and not when it is collected. */
@@ -83,12 +100,14 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   }
 
   #unread(): Chunk<Out>[] {
-    this.#buffered.splice(0, this.#buffered.length - this.readableLength)
+    while (this.#buffered.length > this.readableLength) this.#buffered.shift()
     return this.#buffered
   }
 
   #unreadBytes(): number {
-    return this.#unread().reduce((sum, { bytes }) => sum + bytes, 0)
+    let sum = 0
+    for (const { bytes } of this.#unread()) sum += bytes
+    return sum
   }
 }
 

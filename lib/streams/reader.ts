@@ -16,12 +16,15 @@ import { ConsumerGuard } from './consumer-guard.js'
 import { Serial } from './serial.js'
 import { discardStream } from './teardown.js'
 
-/** How a stream type turns a pulled id into values. Runs before the next pull, which deletes the object. */
+/**
+ * How a stream type turns a pulled chunk into values. Runs before the next pull, which deletes the object. It answers at
+ * once for an inline object, for which nothing has to be asked.
+ */
 export type ChunkDecoder<Out> = (
   objects: ObjectReader,
   chunk: PulledChunk,
   mode: ReadMode
-) => Promise<Chunk<Out>[]>
+) => Promise<Chunk<Out>[]> | Chunk<Out>[]
 
 export interface ReaderOptions {
   /** Copy every chunk into memory of this process, which may be changed. */
@@ -134,6 +137,27 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   }
 
   /**
+   * @internal The next value if it is here already; undefined says nothing about what is to come. Throws for a chunk that
+   * cannot be read.
+   */
+  tryNextChunk(): Chunk<Out> | undefined {
+    if (this.#calls.busy || this.#closing !== undefined || this.#ended !== undefined) return undefined
+    const left = this.#values.shift()
+    if (left !== undefined) return left
+    if (this.#pull !== undefined || this.#feed.tryNext === undefined) return undefined
+    const pulled = this.#feed.tryNext()
+    if (pulled === undefined) return undefined
+    if (typeof pulled === 'string') {
+      this.#pull = Promise.resolve(pulled)
+      return undefined
+    }
+    const [first, ...others] = this.#target.decode(this.#objects, pulled, this.#mode) as Chunk<Out>[]
+    this.#values = others
+    if (first !== undefined) this.#count(others.length === 0 ? [first] : [first, ...others])
+    return first
+  }
+
+  /**
    * The id of the next object instead of its value, or undefined at the end. The object is deleted by the call after:
    * read it, or copy it, before.
    */
@@ -199,8 +223,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
 
   /** The lease that came with a chunk which nobody will look at. */
   #giveBack(pulled: PulledChunk): void {
-    if (typeof pulled === 'string' || this.#connection.closed) return
-    this.#connection.notify({ type: 'release_leases', ids: [pulled.blob.id] })
+    if (typeof pulled === 'string' || !pulled.leased || this.#connection.closed) return
+    this.#connection.notify({ type: 'release_leases', ids: [pulled.place.id] })
   }
 
   async #withinIdleTimeout<T>(wait: Promise<T>): Promise<T> {
@@ -221,11 +245,13 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   }
 
   #count(chunks: readonly Chunk<Out>[]): void {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
-    this.#target.counters.read(
-      bytes,
-      chunks.some(chunk => chunk.bytes > 0 && !chunk.leased)
-    )
+    let bytes = 0
+    let copied = false
+    for (const chunk of chunks) {
+      bytes += chunk.bytes
+      copied ||= chunk.bytes > 0 && !chunk.leased
+    }
+    this.#target.counters.read(bytes, copied)
   }
 
   /** Lets go of what a reader holds besides its stream. Chunks that are still looked at keep the socket open. */

@@ -1,9 +1,10 @@
 import { Table, type RecordBatch, type TypeMap } from 'apache-arrow'
 import type { Client } from '../client/client.js'
-import type { ObjectReader, ReadMode } from '../client/object-reader.js'
-import type { Draft } from '../objects/model.js'
-import { describe } from '../objects/registry.js'
+import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
+import { isRecordBatch } from '../objects/arrow/recognise.js'
+import { describe, read } from '../objects/registry.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { BatchLayouts } from './batch-layout.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
 import type { PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
@@ -15,6 +16,7 @@ import {
   type OpenStreamOptions
 } from './stream.js'
 import type { WriteStreamOptions } from './writable.js'
+import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::RecordBatchStream'
 
@@ -56,26 +58,41 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
   protected override readonly decode = readChunk<T>
   override readonly writerOptionNames = ['as', 'sameSchema']
 
-  protected override describer(
-    options: RecordBatchWriteStreamOptions
-  ): (value: RecordBatch<T> | Table<T>) => readonly Draft[] {
+  protected override encoder(
+    options: RecordBatchWriteStreamOptions,
+    instanceId: number | bigint
+  ): ChunkEncoder<RecordBatch<T> | Table<T>> {
     const { as } = options
     const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
-    return value => {
-      // Any object can be pushed; only batches have a schema to compare.
-      if (hasSchema(value)) schemas?.check(value)
-      return [describe(value, { as })]
+    const layouts = new BatchLayouts(instanceId)
+    return {
+      describe: value => {
+        // Any object can be pushed; only batches have a schema to compare.
+        if (hasSchema(value)) schemas?.check(value)
+        return [describe(value, { as })]
+      },
+      layOut: value => {
+        if (as === 'dataframe' || !isRecordBatch(value)) return undefined
+        schemas?.check(value)
+        return layouts.of(value)
+      }
     }
   }
 }
 
-/** Any object can be pushed. A Table comes as its batches, which share its memory by count. */
-async function readChunk<T extends TypeMap>(
+/** Any object can be pushed. */
+function readChunk<T extends TypeMap>(
   objects: ObjectReader,
   chunk: PulledChunk,
   mode: ReadMode
-): Promise<Chunk<RecordBatch<T>>[]> {
-  const { value, bytes, leased } = await objects.read(chunk, mode)
+): Promise<Chunk<RecordBatch<T>>[]> | Chunk<RecordBatch<T>>[] {
+  return typeof chunk === 'string'
+    ? objects.read(chunk, mode).then(object => batchesOf<T>(object))
+    : batchesOf<T>(objects.readInline(chunk, mode, read))
+}
+
+/** A Table comes as its batches, which share its memory by count. */
+function batchesOf<T extends TypeMap>({ value, bytes, leased }: ReadObject): Chunk<RecordBatch<T>>[] {
   if (!(value instanceof Table)) return [{ value: value as RecordBatch<T>, bytes, leased }]
   const { batches } = value as Table<T>
   return batches.map(batch => ({ value: batch, bytes: bytes / batches.length, leased }))

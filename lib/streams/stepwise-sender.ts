@@ -15,6 +15,9 @@ export class StepwiseSender implements ChunkSender {
   readonly #counters: Counters
   readonly #guard: ProducerGuard | undefined
 
+  /** Somebody waits for every chunk here. */
+  onFailed: (error: unknown) => void = () => {}
+
   constructor(connection: Connection, stream: ObjectId, counters: Counters, guard?: ProducerGuard) {
     this.#connection = connection
     this.#stream = stream
@@ -52,6 +55,8 @@ export class StepwiseSender implements ChunkSender {
   async drain(): Promise<void> {
     // Nothing is ever under way when the promises of the calls above have settled.
   }
+
+  close(): void {}
 
   /** Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. */
   async #pushOwn(id: ObjectId, bytes: number, signal?: AbortSignal): Promise<Sent> {

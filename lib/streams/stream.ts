@@ -5,7 +5,7 @@ import { Counters, type StreamStats } from '../client/counters.js'
 import { createData, createStream, deleteData, persist, putName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
-import type { Draft, Metadata } from '../objects/model.js'
+import type { Metadata } from '../objects/model.js'
 import { checkOptions } from '../options.js'
 import { checkObjectId, isObjectId, type ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
@@ -24,7 +24,7 @@ import {
   checkWriteStreamOptions,
   type WriteStreamOptions
 } from './writable.js'
-import { StreamWriter } from './writer.js'
+import { StreamWriter, type ChunkEncoder } from './writer.js'
 
 export interface CreateStreamOptions {
   /** Any JSON values, for whoever opens the stream; C++ expects strings. */
@@ -62,8 +62,8 @@ export abstract class VineyardStream<
 
   /** How a pulled object becomes values. */
   protected abstract readonly decode: ChunkDecoder<Out>
-  /** What one writer makes of a written value: the chunks, in order. It throws ERR_VINEYARD_TYPE. */
-  protected abstract describer(options: WriteOptions): (value: In) => readonly Draft[]
+  /** How one writer makes chunks of values. */
+  protected abstract encoder(options: WriteOptions, instanceId: number | bigint): ChunkEncoder<In>
   /** Options of a writer beyond those that all stream types have. */
   abstract readonly writerOptionNames: readonly string[]
 
@@ -118,7 +118,11 @@ export abstract class VineyardStream<
   }
 
   protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
-    const target = { id: this.id, describe: this.describer(options), counters: this.#countersFor(client) }
+    const target = {
+      id: this.id,
+      encoder: this.encoder(options, client.core.connection.info.instanceId),
+      counters: this.#countersFor(client)
+    }
     return StreamWriter.open<In>(client.core, target, options)
   }
 

@@ -27,6 +27,8 @@ export function checkWindow(window: Partial<WindowLimits> = {}): void {
 
 /** The chunks a writer has pushed and its consumer has not left behind. */
 export interface Window {
+  /** Whether a chunk of `bytes` may be pushed now, as far as is known. */
+  hasRoom(bytes: number): boolean
   /** Resolves when a chunk of `bytes` may be pushed; rejects when `signal` aborts. */
   waitForRoom(bytes: number, signal: AbortSignal): Promise<void>
   /** `id` is undefined where the server has not accepted the chunk yet. */
@@ -63,22 +65,21 @@ export class NotifiedWindow implements Window {
     })
   }
 
-  async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    const hasRoom = (): boolean =>
-      fits(
-        this.#limits,
-        Math.max(0, this.#pushedChunks - this.#consumedChunks),
-        Math.max(0, this.#pushedBytes - this.#consumedBytes),
-        bytes
-      )
-    if (!hasRoom()) await this.#counters.wait('window', () => this.#wait(hasRoom, signal))
+  hasRoom(bytes: number): boolean {
+    const chunks = Math.max(0, this.#pushedChunks - this.#consumedChunks)
+    const held = Math.max(0, this.#pushedBytes - this.#consumedBytes)
+    return fits(this.#limits, chunks, held, bytes)
   }
 
-  async #wait(hasRoom: () => boolean, signal: AbortSignal): Promise<void> {
+  async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
+    if (!this.hasRoom(bytes)) await this.#counters.wait('window', () => this.#wait(bytes, signal))
+  }
+
+  async #wait(bytes: number, signal: AbortSignal): Promise<void> {
     // The event that opens the window is no request: without this the process could end while it waits.
     const letGo = this.#connection.hold()
     try {
-      while (!hasRoom()) await this.#consumption(signal)
+      while (!this.hasRoom(bytes)) await this.#consumption(signal)
     } finally {
       letGo()
     }
@@ -125,8 +126,12 @@ export class PolledWindow implements Window {
     this.#limits = limits
   }
 
+  hasRoom(bytes: number): boolean {
+    return fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)
+  }
+
   async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return
+    if (this.hasRoom(bytes)) return
     await this.#counters.wait('window', () => this.#wait(bytes, signal))
   }
 

@@ -28,7 +28,15 @@ export class ChunkWritable<In> extends WriterWritable<In> {
   }
 
   override _write(chunk: In, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.append(chunk, callback)
+    let written: boolean
+    try {
+      written = this.tryAppend(chunk)
+    } catch (error) {
+      callback(error as Error)
+      return
+    }
+    if (written) callback()
+    else this.append(chunk, callback)
   }
 }
 

@@ -52,6 +52,11 @@ export abstract class WriterWritable<In> extends Writable {
     settle(this.#opened.write(value), callback)
   }
 
+  /** Whether the value could be sent at once. */
+  protected tryAppend(value: In): boolean {
+    return this.#opened.tryWrite?.(value) ?? false
+  }
+
   /** Node calls _write and _final only after _construct has called back. */
   get #opened(): ChunkSink<In> {
     return this.#writer as ChunkSink<In>

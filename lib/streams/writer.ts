@@ -7,6 +7,7 @@ import { draftBytes } from '../client/object-builder.js'
 import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
+import type { PackedLayout } from '../client/packed-layout.js'
 import type { Draft } from '../objects/model.js'
 import { argumentError, checkOptions } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
@@ -30,11 +31,18 @@ export interface WriterOptions {
   signal?: AbortSignal | undefined
 }
 
+/** How a stream type makes chunks of the values of one writer. Both throw ERR_VINEYARD_TYPE. */
+export interface ChunkEncoder<In> {
+  /** The chunks that a value becomes, in order. */
+  describe: (value: In) => readonly Draft[]
+  /** The layout of a value that is one chunk and needs no draft, valid until the next call. */
+  layOut?: (value: In) => PackedLayout | undefined
+}
+
 /** What a writer needs to know of its stream. */
 export interface WriterTarget<In> {
   id: ObjectId
-  /** The chunks that a value becomes, in order. Throws ERR_VINEYARD_TYPE. */
-  describe: (value: In) => readonly Draft[]
+  encoder: ChunkEncoder<In>
   counters: Counters
 }
 
@@ -47,7 +55,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #counters: Counters
   readonly #connection: Connection
   readonly #stream: ObjectId
-  readonly #describe: (value: In) => readonly Draft[]
+  readonly #encoder: ChunkEncoder<In>
   readonly #window: Window
   readonly #sender: ChunkSender
   readonly #guard: ProducerGuard | undefined
@@ -73,13 +81,14 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#core = core
     this.#connection = connection
     this.#stream = target.id
-    this.#describe = target.describe
+    this.#encoder = target.encoder
     this.#counters = target.counters
     this.#window = window
     this.#guard = guard
     this.#sender = connection.extended
-      ? new BatchedSender(connection, target.id, target.counters)
+      ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
       : new StepwiseSender(connection, target.id, target.counters, guard)
+    this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
     guard?.onFailed(error => this.#lost(error))
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
@@ -137,6 +146,18 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async write(value: In): Promise<void> {
     const { accepted } = await this.#inTurn(signal => this.#send(value, signal), undefined)
     accepted.catch((error: unknown) => this.#lost(this.#asStreamFailure(error) as VineyardError))
+  }
+
+  /** @internal Writes a value if that takes no waiting. */
+  tryWrite(value: In): boolean {
+    if (this.#sender.trySend === undefined || this.#state !== 'open' || this.#appends.busy) return false
+    const layout = this.#encoder.layOut?.(value)
+    if (layout === undefined || !this.#window.hasRoom(layout.bytes)) return false
+    const bytes = this.#sender.trySend(layout)
+    if (bytes === undefined) return false
+    this.#window.pushed(undefined, bytes)
+    this.#counters.wrote(bytes)
+    return true
   }
 
   /**
@@ -233,7 +254,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (isObjectId(value)) return this.#sendWith(0, signal, () => this.#sender.sendObject(value))
     const allocated = value instanceof Uint8Array ? this.#allocated.get(value.buffer) : undefined
     if (allocated !== undefined) return this.#sendAllocated((value as Uint8Array).buffer, allocated, signal)
-    const drafts = this.#describe(value as In)
+    const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value as In)
+    if (layout !== undefined) {
+      this.#refuseWhatCannotFit(layout.size)
+      const sent = await this.#sendWith(layout.bytes, signal, () => this.#sender.sendPacked?.(layout, signal))
+      if (sent !== undefined) return sent
+    }
+    const drafts = this.#encoder.describe(value as In)
     const sizes = drafts.map(draftBytes)
     // All are looked at before the first is sent: a value is appended whole or not at all.
     for (const size of sizes) this.#refuseWhatCannotFit(size)
@@ -254,15 +281,21 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   /** Sends one chunk when the window has room for it. */
-  async #sendWith(bytes: number, signal: AbortSignal, send: () => Promise<Sent>): Promise<Sent> {
+  async #sendWith<Result extends Sent | undefined>(
+    bytes: number,
+    signal: AbortSignal,
+    send: () => Promise<Result> | undefined
+  ): Promise<Result> {
     await this.#waitForRoom(bytes, signal)
     this.#checkOpen()
     throwIfAborted(signal)
     try {
       const sent = await send()
-      this.#window.pushed(sent.id, sent.bytes, sent.parts)
-      this.#counters.wrote(sent.bytes)
-      return sent
+      if (sent !== undefined) {
+        this.#window.pushed(sent.id, sent.bytes, sent.parts)
+        this.#counters.wrote(sent.bytes)
+      }
+      return sent as Result
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
@@ -335,6 +368,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       await dropBuffer(this.#connection, payload.id).catch(() => {})
     }
     this.#allocated.clear()
+    this.#sender.close()
     await this.#guard?.cleanUp()
     this.#window.close()
     this.#connection.close()

@@ -107,9 +107,8 @@ Napi::Value DetachView(const Napi::CallbackInfo& call) {
     if (detached) return Napi::Boolean::New(env, false);
   }
   Region* region = length == 0 ? nullptr : state.regions()->Find(data);
-  const bool foreign = region == nullptr && length > 0 && state.external_buffers_allowed;
-  if (foreign || napi_detach_arraybuffer(env, call[0]) != napi_ok) {
-    ThrowTypeError(env, "ERR_INVALID_ARG_VALUE", "view was not made by Mapping.view");
+  if (napi_detach_arraybuffer(env, call[0]) != napi_ok) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_VALUE", "view cannot be detached");
     return {};
   }
   if (region != nullptr) region->ViewDetached();

@@ -20,10 +20,8 @@ export function castColumn(meta: Metadata, column: Data, wantedType: DataType): 
   const refuse = (): never => {
     throw metadataError(meta, `a column of type ${typeName(from)} cannot be read as ${typeName(type)}`)
   }
-  const stored = primitiveKind(from)
-  const wanted = primitiveKind(type)
-  if (stored !== undefined && wanted !== undefined) {
-    if (stored.layout === wanted.layout && compatibleUnits(from, type)) return column.clone(type)
+  if (keepsNumbers(from, type)) return column.clone(type)
+  if (primitiveKind(from) !== undefined && primitiveKind(type) !== undefined) {
     return castNumbers(column, type) ?? refuse()
   }
   switch (type.typeId) {
@@ -64,6 +62,15 @@ export function castColumn(meta: Metadata, column: Data, wantedType: DataType): 
       break
   }
   return sameLayout(from, type) ? retype(column, type) : refuse()
+}
+
+/** Whether stored numbers are the values of another type as they are. */
+export function keepsNumbers(from: DataType, to: DataType): boolean {
+  const stored = primitiveKind(from)
+  const wanted = primitiveKind(to)
+  return (
+    stored !== undefined && stored.layout === wanted?.layout && compatibleUnits(anyType(from), anyType(to))
+  )
 }
 
 function handleOf(column: Data): LeasedData['handle'] | undefined {

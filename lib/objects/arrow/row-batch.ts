@@ -33,7 +33,8 @@ export class RowBatch<T extends TypeMap = TypeMap> extends RecordBatch<T> {
     const { numRows } = this
     const first = clamp(begin ?? 0, numRows)
     const length = Math.max(clamp(end ?? numRows, numRows) - first, 0)
-    return this.#derive(
+    return derive(
+      this,
       this.schema.fields,
       this.data.children.map(child => child.slice(first, length)),
       length
@@ -48,18 +49,26 @@ export class RowBatch<T extends TypeMap = TypeMap> extends RecordBatch<T> {
 
   override selectAt<K extends T = T>(columnIndices: number[]): RecordBatch<K> {
     const indices = columnIndices.filter(i => i in this.schema.fields)
-    return this.#derive(
+    return derive(
+      this,
       indices.map(i => this.schema.fields[i] as Field),
       indices.map(i => this.data.children[i] as Data),
       this.numRows
     ) as RecordBatch<K>
   }
+}
 
-  #derive(fields: readonly Field[], columns: readonly Data<DataType>[], length: number): RecordBatch {
-    const handle = this.data instanceof LeasedData ? this.data.handle : undefined
-    const schema = fields === this.schema.fields ? this.schema : new Schema([...fields], this.schema.metadata)
-    return new RowBatch(schema, schema.fields, columns, length, handle)
-  }
+/** Some columns of a batch, or some rows, under the same handle. */
+function derive(
+  batch: RecordBatch,
+  fields: readonly Field[],
+  columns: readonly Data<DataType>[],
+  length: number
+): RecordBatch {
+  const handle = batch.data instanceof LeasedData ? batch.data.handle : undefined
+  const schema =
+    fields === batch.schema.fields ? batch.schema : new Schema([...fields], batch.schema.metadata)
+  return new RowBatch(schema, schema.fields, columns, length, handle)
 }
 
 /** As `Array.prototype.slice` reads its arguments. */

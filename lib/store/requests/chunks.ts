@@ -2,12 +2,13 @@
 import { Template } from '../../protocol/template.js'
 import { emptyBlobId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
 import type { Blob } from '../blob.js'
+import type { ChunkValues } from '../compact-chunks.js'
 import type { Engine } from '../engine.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
-import { readArray, readSize, readStrings } from '../request.js'
+import { readArray, readFlag, readSize, readStrings } from '../request.js'
 import type { Chunk, Stream } from '../streams/stream.js'
-import { type Handler, route } from './handler.js'
+import { type Handler, type RequestContext, route } from './handler.js'
 
 /** A writer whose chunks have more forms than this writes the others step by step. */
 const maxTemplates = 256
@@ -21,29 +22,67 @@ function checkExtension(peer: Peer): void {
   if (peer.extension === 0) throw RequestError.invalid('the connection has not agreed on the extension')
 }
 
-/** One chunk of a write_chunks_request, checked: nothing has been changed yet. */
+/** A chunk of a write_chunks_request, checked: nothing has been changed yet. */
 interface Written {
   blob: Blob
   number: number
+  /** Undefined for a chunk that is a blob. */
   template: Template | undefined
-  vars: readonly unknown[]
-  spans: readonly number[]
+  at: number
+  size: number
+  /** It lies in a block, which stays the writer's. */
+  shared: boolean
+  values: ChunkValues | undefined
 }
 
-/** `[template, blob, vars, spans]`, or `[-1, blob]` for a chunk that is the blob itself. */
-function readWritten(value: unknown, engine: Engine, peer: Peer, stream: Stream): Written {
-  if (!Array.isArray(value)) throw RequestError.invalid('a chunk must be an array')
-  const [number, blobId, vars, spans] = value as unknown[]
-  const blob = engine.blobs.find(readTextId(blobId))
+function readUnsealed(value: unknown, { engine, peer }: RequestContext): Blob {
+  const blob = engine.blobs.find(readTextId(value))
   if (!blob || blob.creator !== peer)
-    throw RequestError.invalid('a chunk is not an unsealed blob of this connection')
-  if (number === -1) return { blob, number, template: undefined, vars: [], spans: [] }
+    throw RequestError.invalid('a chunk is not in an unsealed blob of this connection')
+  return blob
+}
+
+function findTemplate(stream: Stream, number: unknown): Template | undefined {
+  if (number === -1) return undefined
   const template = stream.templates[number as number]
   if (!template) throw RequestError.invalid('a chunk has no template')
-  if (!Array.isArray(vars) || vars.length !== template.vars) {
-    throw RequestError.invalid('a chunk does not fit its template')
+  return template
+}
+
+/** Adds what one element of `chunks` stands for; lib/protocol/extension.ts says which forms there are. */
+function readWritten(value: unknown, stream: Stream, context: RequestContext, written: Written[]): void {
+  if (!Array.isArray(value)) throw RequestError.invalid('a chunk must be an array')
+  const element = value as unknown[]
+  if (typeof element[0] === 'string') {
+    readBlock(element, stream, context, written)
+    return
   }
-  return { blob, number: number as number, template, vars, spans: readSpans(spans, template, blob) }
+  const [number, blobId, vars, spans] = element
+  const blob = readUnsealed(blobId, context)
+  const template = findTemplate(stream, number)
+  const { size } = blob
+  let values: ChunkValues | undefined
+  if (template && element.length > 2) {
+    if (!Array.isArray(vars) || vars.length !== template.vars) {
+      throw RequestError.invalid('a chunk does not fit its template')
+    }
+    values = { vars, spans: readSpans(spans, template, blob) }
+  }
+  written.push({ blob, number: number as number, template, at: 0, size, shared: false, values })
+}
+
+function readBlock(element: unknown[], stream: Stream, context: RequestContext, written: Written[]): void {
+  const blob = readUnsealed(element[0], context)
+  if (element.length % 3 !== 1) throw RequestError.invalid('a chunk in a block must be three numbers')
+  for (let i = 1; i < element.length; i += 3) {
+    const at = element[i + 1] as number
+    const size = element[i + 2] as number
+    const valid = Number.isSafeInteger(at) && Number.isSafeInteger(size) && at >= 0 && size > 0
+    if (!valid || at + size > blob.size) throw RequestError.invalid('a chunk lies outside its block')
+    const template = findTemplate(stream, element[i])
+    const number = element[i] as number
+    written.push({ blob, number, template, at, size, shared: true, values: undefined })
+  }
 }
 
 function readSpans(spans: unknown, template: Template, blob: Blob): readonly number[] {
@@ -75,7 +114,8 @@ function readTemplate(text: string): Template {
   }
 }
 
-const writeChunks: Handler = (request, { engine, peer }) => {
+const writeChunks: Handler = (request, context) => {
+  const { engine, peer } = context
   checkExtension(peer)
   const stream = engine.streams.writing.writable(peer, readTextId(request['id']))
   for (const text of readStrings(request, 'templates')) {
@@ -83,30 +123,54 @@ const writeChunks: Handler = (request, { engine, peer }) => {
       throw RequestError.invalid('the stream has too many templates')
     stream.templates.push(readTemplate(text))
   }
-  const written = readArray(request, 'chunks').map(chunk => readWritten(chunk, engine, peer, stream))
-  if (new Set(written.map(({ blob }) => blob)).size < written.length) {
+  const written: Written[] = []
+  for (const chunk of readArray(request, 'chunks')) readWritten(chunk, stream, context, written)
+  const own = written.filter(({ shared }) => !shared).map(({ blob }) => blob)
+  const done = readArray(request, 'done').map(id => readUnsealed(id, context))
+  if (new Set(own).size < own.length || written.some(({ shared, blob }) => shared && own.includes(blob))) {
     throw RequestError.invalid('two chunks have the same blob')
   }
-  const chunks = written.map(({ blob, number, template, vars, spans }): Chunk => {
-    engine.blobs.seal(blob)
-    engine.blobs.unscope(blob)
-    const id = template ? engine.compact.add({ number, template, vars, spans, blob }) : blob.id
-    return { id, bytes: blob.size }
+  const chunks = written.map((chunk): Chunk => {
+    const { blob, template, size, shared, values } = chunk
+    if (shared) engine.blobs.share(blob)
+    // A header is no data: it does not count.
+    const bytes = template && !values ? Math.max(0, size - template.headerBytes) : size
+    return { id: take(chunk, engine), bytes, block: shared ? blob : undefined }
   })
   engine.streams.writing.queue(stream, chunks)
-  return `{"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],"type":"write_chunks_reply"}`
+  for (const block of done) engine.blobs.delete(block)
+  const ids = readFlag(request, 'ids') ? `"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],` : ''
+  return `{${ids}"type":"write_chunks_reply"}`
 }
 
-/** What a reader needs of one chunk: all of it, leased, or the id of an object that it has to ask for. */
-function chunkText(id: ObjectId, engine: Engine, peer: Peer): string {
+/** Makes it a chunk, and returns its id. */
+function take({ blob, number, template, at, size, shared, values }: Written, engine: Engine): ObjectId {
+  if (shared) {
+    if (template) return engine.compact.add(number, template, blob, at, size, true)
+    return engine.blobs.part(blob, at, size).id
+  }
+  engine.blobs.seal(blob)
+  engine.blobs.unscope(blob)
+  return template ? engine.compact.add(number, template, blob, at, size, false, values) : blob.id
+}
+
+/** What a reader needs of one chunk: all of it, or the id of an object that it has to ask for. */
+function chunkText({ id, block }: Chunk, engine: Engine, peer: Peer): string {
   const compact = engine.compact.find(id)
-  const blob = compact?.blob ?? (isBlobId(id) && id !== emptyBlobId ? engine.blobs.find(id) : undefined)
+  if (compact) {
+    const { number, blob, at, size, values } = compact
+    const offset = blob.offset + at
+    if (block) return `["${id}",${number},${offset},${size}]`
+    engine.blobs.lease(peer, blob)
+    if (!values) return `["${id}",${number},${offset},${size},"${blob.id}"]`
+    const { vars, spans } = values
+    return `["${id}",${number},${JSON.stringify(vars)},[${spans.join(',')}],"${blob.id}",${offset},${size}]`
+  }
+  const blob = isBlobId(id) && id !== emptyBlobId ? engine.blobs.find(id) : undefined
   if (!blob?.sealed) return `"${id}"`
+  if (block) return `["${id}",-1,${blob.offset},${blob.size}]`
   engine.blobs.lease(peer, blob)
-  const place = `"${blob.id}",${blob.offset},${blob.size}`
-  if (!compact) return `["${id}",-1,[],[],${place}]`
-  const { number, vars, spans } = compact
-  return `["${id}",${number},${JSON.stringify(vars)},[${spans.join(',')}],${place}]`
+  return `["${id}",-1,${blob.offset},${blob.size},"${id}"]`
 }
 
 const pullChunks: Handler = (request, { engine, peer }) => {
@@ -116,7 +180,7 @@ const pullChunks: Handler = (request, { engine, peer }) => {
   const known = readSize(request, 'templates')
   engine.streams.reading.leave(peer, id, readSize(request, 'consumed'))
   return engine.streams.reading.pullMany(peer, id, limits, chunks => {
-    const texts = chunks.map(chunk => chunkText(chunk.id, engine, peer))
+    const texts = chunks.map(chunk => chunkText(chunk, engine, peer))
     const templates = engine.streams.table.find(id)?.templates.slice(known) ?? []
     const { usage, limit } = engine.blobs
     return (

@@ -63,7 +63,7 @@ export class Connection {
     this.#maxFrame = this.#tcp?.maxFrame ?? 0
     this.#host = host
     this.peer = new Peer(this.#tcp === undefined, event =>
-      this.#sendEvent(`${event.event} ${event.id}`, JSON.stringify(event))
+      this.#sendEvent('id' in event ? `${event.event} ${event.id}` : event.event, JSON.stringify(event))
     )
   }
 

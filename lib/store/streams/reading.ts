@@ -7,7 +7,7 @@ import { type Chunk, type Puller, type Stream, wrongState } from './stream.js'
 import type { StreamTable } from './stream-table.js'
 
 /** Deletes a chunk with everything that belongs to it. `reader` is a foreign one that may still look at it. */
-export type DeleteChunk = (id: ObjectId, reader?: Peer) => void
+export type DeleteChunk = (chunk: Chunk, reader?: Peer) => void
 
 /** How chunks get from a stream's queue to its reader, and when they are deleted. */
 export class StreamReading {
@@ -81,8 +81,8 @@ export class StreamReading {
   /** Ends whatever is read from a stream that has been removed, and deletes its chunks. */
   clear(stream: Stream, error: RequestError): void {
     stream.puller?.waiting.fail(error)
-    for (let chunk = stream.held.shift(); chunk; chunk = stream.held.shift()) this.#deleteChunk(chunk.id)
-    for (let chunk = stream.ready.shift(); chunk; chunk = stream.ready.shift()) this.#deleteChunk(chunk.id)
+    for (let chunk = stream.held.shift(); chunk; chunk = stream.held.shift()) this.#deleteChunk(chunk)
+    for (let chunk = stream.ready.shift(); chunk; chunk = stream.ready.shift()) this.#deleteChunk(chunk)
     for (const reader of stream.readers) reader.reading.delete(stream)
     stream.readers.clear()
     this.#table.note(stream)
@@ -132,7 +132,7 @@ export class StreamReading {
       const { reader } = chunk
       // A reader without shared memory has its own copy.
       const looks = reader.extension === 0 && reader.carriesFds && !reader.closed
-      this.#deleteChunk(chunk.id, looks ? reader : undefined)
+      this.#deleteChunk(chunk, looks ? reader : undefined)
       stream.consumedChunks += 1
       stream.consumedBytes += chunk.bytes
     }

@@ -11,6 +11,8 @@ import type { Waiting } from '../waiting.js'
 export interface Chunk {
   id: ObjectId
   bytes: number
+  /** The block that it lies in: its memory stays until the chunk is consumed, whoever deletes the chunk before. */
+  block?: Blob | undefined
 }
 
 /** A chunk that a reader has, until it leaves it behind: with its next pull, or by saying so. */

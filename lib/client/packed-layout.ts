@@ -1,0 +1,45 @@
+import { headerBytes } from '../protocol/template.js'
+import { fillLayout, type CompactLayout } from './compact-layout.js'
+import type { WritableMemory } from './writable-memory.js'
+
+/** A value that is laid out to be written as a packed chunk (lib/protocol/extension.ts). */
+export interface PackedLayout {
+  /** The text of the template. */
+  readonly template: string
+  /** Bytes of the chunk, its header among them. */
+  readonly size: number
+  /** Bytes that it counts with: without the header. */
+  readonly bytes: number
+  /** Writes header and blobs to `memory`, from byte `at` (a multiple of 64). */
+  write(memory: WritableMemory, at: number): void
+}
+
+/** The layout of a draft whose variables are all numbers. */
+export class PackedDraft implements PackedLayout {
+  readonly template: string
+  readonly size: number
+  readonly bytes: number
+  readonly #layout: CompactLayout
+  readonly #header: number
+
+  constructor(layout: CompactLayout) {
+    this.template = layout.text
+    this.#layout = layout
+    this.#header = headerBytes(layout.vars.length, layout.blobs.length)
+    this.bytes = layout.size
+    this.size = this.#header + layout.size
+  }
+
+  static of(layout: CompactLayout): PackedDraft | undefined {
+    return layout.vars.every(value => typeof value === 'number') ? new PackedDraft(layout) : undefined
+  }
+
+  write({ bytes, floats }: WritableMemory, at: number): void {
+    const { vars, spans } = this.#layout
+    let index = at / 8
+    for (const value of vars) floats[index++] = value as number
+    for (const value of spans) floats[index++] = value
+    const data = at + this.#header
+    fillLayout(this.#layout, bytes.subarray(data, at + this.size))
+  }
+}

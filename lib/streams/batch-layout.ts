@@ -1,0 +1,211 @@
+import { Type } from 'apache-arrow'
+import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow'
+import { compactLayout } from '../client/compact-layout.js'
+import type { PackedLayout } from '../client/packed-layout.js'
+import type { WritableMemory } from '../client/writable-memory.js'
+import { headerBytes } from '../protocol/template.js'
+import { ObjectDraft } from '../objects/model.js'
+import { anyType } from '../objects/arrow/any-type.js'
+import { bitmapBytes, copyBits } from '../objects/arrow/bitmap.js'
+import { storageOf } from '../objects/arrow/primitive-types.js'
+import { columnTypes, recordBatch } from '../objects/arrow/record-batch.js'
+import { schemaKey } from '../objects/arrow/schema-key.js'
+
+/** Blobs begin at multiples of this in a chunk. */
+const alignment = 64
+const varsOfBatch = 4
+const varsOfColumn = 4
+const blobsOfColumn = 2
+
+/**
+ * How the batches of one schema are laid out, straight from their buffers: the same chunk that the batch's draft would
+ * give, at a tenth of the cost. For columns of numbers, times and booleans.
+ */
+export class BatchLayout implements PackedLayout {
+  readonly template: string
+  size = 0
+  bytes = 0
+  readonly #widths: readonly number[]
+  readonly #header: Float64Array
+  readonly #headerBytes: number
+  #batch!: RecordBatch
+
+  constructor(template: string, widths: readonly number[]) {
+    const vars = varsOfBatch + varsOfColumn * widths.length
+    const blobs = blobsOfColumn * widths.length
+    this.template = template
+    this.#widths = widths
+    this.#header = new Float64Array(vars + 2 * blobs)
+    this.#headerBytes = headerBytes(vars, blobs)
+  }
+
+  /** The variables and spans of the batch that was laid out last. */
+  get numbers(): Float64Array {
+    return this.#header
+  }
+
+  /** Takes the measure of a batch, which must not change until it has been written. False if it is not complete. */
+  lay(batch: RecordBatch): boolean {
+    const header = this.#header
+    const widths = this.#widths
+    const columns = batch.data.children as readonly Data[]
+    const rows = batch.numRows
+    if (columns.length !== widths.length) return false
+    let at = 0
+    let span = varsOfBatch + varsOfColumn * widths.length
+    let bytes = 0
+    for (let i = 0; i < widths.length; i += 1) {
+      const column = columns[i]
+      if (column?.length !== rows) return false
+      const { nullCount } = column
+      const width = widths[i] as number
+      const valueBytes = width === 0 ? bitmapBytes(rows) : rows * width
+      const nullBytes = nullCount > 0 ? bitmapBytes(rows) : 0
+      const first = varsOfBatch + varsOfColumn * i
+      header[first] = rows
+      header[first + 1] = nullCount
+      header[first + 2] = 0
+      header[first + 3] = valueBytes + nullBytes
+      bytes += valueBytes + nullBytes
+      header[span] = at
+      header[span + 1] = valueBytes
+      at += aligned(valueBytes)
+      header[span + 2] = at
+      header[span + 3] = nullBytes
+      at += aligned(nullBytes)
+      span += 4
+    }
+    header[0] = rows
+    header[1] = widths.length
+    header[2] = widths.length
+    header[3] = bytes
+    this.bytes = at
+    this.size = this.#headerBytes + at
+    this.#batch = batch
+    return true
+  }
+
+  write({ bytes, floats }: WritableMemory, at: number): void {
+    const header = this.#header
+    const widths = this.#widths
+    floats.set(header, at / 8)
+    const columns = this.#batch.data.children as readonly Data[]
+    const base = at + this.#headerBytes
+    let span = varsOfBatch + varsOfColumn * widths.length
+    for (let i = 0; i < widths.length; i += 1, span += 4) {
+      const column = columns[i] as Data
+      const start = base + (header[span] as number)
+      const size = header[span + 1] as number
+      if (size === 0) continue
+      if (widths[i] === 0) {
+        copyBits(
+          bytes.subarray(start, start + size),
+          column.values as Uint8Array | undefined,
+          column.offset,
+          column.length
+        )
+      } else {
+        copyValues(bytes, start, column.values as NodeJS.TypedArray | undefined, size)
+      }
+      const nulls = header[span + 3] as number
+      if (nulls === 0) continue
+      const bitmap = base + (header[span + 2] as number)
+      copyBits(bytes.subarray(bitmap, bitmap + nulls), column.nullBitmap, column.offset, column.length)
+    }
+  }
+}
+
+/** The first `size` bytes of `values`. Rows that are all null may come without values: they become zeroes. */
+function copyValues(
+  target: Uint8Array,
+  at: number,
+  values: NodeJS.TypedArray | undefined,
+  size: number
+): void {
+  const given = Math.min(values?.byteLength ?? 0, size)
+  if (values !== undefined) target.set(new Uint8Array(values.buffer, values.byteOffset, given), at)
+  if (given < size) target.fill(0, at + given, at + size)
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment
+}
+
+/** Schemas whose layout is remembered by their text, for sources that make a schema for each batch. */
+const maxLayouts = 64
+
+/** The layouts of a writer's batches. */
+export class BatchLayouts {
+  readonly #instanceId: number | bigint
+  readonly #byKey = new Map<string, Known | null>()
+  #lastSchema: Schema | undefined
+  #last: Known | null = null
+
+  constructor(instanceId: number | bigint) {
+    this.#instanceId = instanceId
+  }
+
+  /** The layout of a batch, valid until the next one is asked for; undefined where its draft has to be described. */
+  of(batch: RecordBatch): BatchLayout | undefined {
+    const known = this.#find(batch)
+    return known !== null && known.layout.lay(batch) ? known.layout : undefined
+  }
+
+  #find(batch: RecordBatch): Known | null {
+    const { schema } = batch
+    if (schema === this.#lastSchema && sameTypes(this.#last, batch)) return this.#last
+    const types = columnTypes(batch)
+    const key = schemaKey(schema, types)
+    let known = this.#byKey.get(key)
+    if (known === undefined) {
+      known = this.#make(batch, types)
+      if (this.#byKey.size < maxLayouts) this.#byKey.set(key, known)
+    }
+    this.#lastSchema = schema
+    this.#last = known === null ? null : { layout: known.layout, types }
+    return this.#last
+  }
+
+  /** Only if the batch's draft comes to the same. */
+  #make(batch: RecordBatch, types: readonly DataType[]): Known | null {
+    const widths: number[] = []
+    for (const type of types) {
+      const width = type.typeId === Type.Bool ? 0 : storageOf(anyType(type))?.width
+      if (width === undefined) return null
+      widths.push(width)
+    }
+    let draft
+    try {
+      draft = recordBatch.describe?.(batch, { describe: refuse })
+    } catch {
+      return null
+    }
+    const expected = draft instanceof ObjectDraft ? compactLayout(draft, this.#instanceId) : undefined
+    if (expected === undefined) return null
+    const layout = new BatchLayout(expected.text, widths)
+    const numbers = [...expected.vars, ...expected.spans]
+    const agrees =
+      layout.lay(batch) &&
+      numbers.length === layout.numbers.length &&
+      numbers.every((number, i) => number === layout.numbers[i])
+    return agrees ? { layout, types } : null
+  }
+}
+
+interface Known {
+  layout: BatchLayout
+  types: readonly DataType[]
+}
+
+/** Whether the columns have the very types that a layout was found for. */
+function sameTypes(known: Known | null, batch: RecordBatch): boolean {
+  if (known === null) return false
+  const columns = batch.data.children
+  const { types } = known
+  for (let i = 0; i < types.length; i += 1) if (columns[i]?.type !== types[i]) return false
+  return true
+}
+
+function refuse(): never {
+  throw new Error('a batch has no parts to describe')
+}
