@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
@@ -10,10 +9,6 @@ import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { holdingsOf, settled, type Holdings } from '../support/settling.js'
 
-const long = process.env['VINEYARD_TEST_LONG'] === '1'
-/** Rounds of random kills, and how many die together in one. */
-const rounds = long ? 250 : 3
-const together = 4
 const kib = 1024
 
 describe('The death of a peer, on the store', () => {
@@ -153,30 +148,6 @@ describe('The death of a peer, on the store', () => {
       await stream.drop()
       await settled(store, start)
     })
-
-    /** Reads from a producer that is killed at a random moment. */
-    async function outlive(): Promise<void> {
-      const stream = await RecordBatchStream.create(client)
-      const producer = produce(stream, { bytes: kib, tells: true })
-      const reading = readOn(stream.createReadStream())
-      await producer.next()
-      let accepted = 0
-      const upTo = Math.random() * 200
-      while (accepted < upTo) ({ accepted } = await producer.next())
-      await producer.kill()
-      const { count, code } = await reading
-      expect(code).to.equal('ERR_VINEYARD_STREAM_FAILED')
-      expect(count).to.be.greaterThan(accepted)
-      await stream.drop()
-    }
-
-    it(`leaves nothing and loses nothing at ${rounds * together} random moments`, async function () {
-      this.timeout(rounds * 60_000)
-      for (let round = 0; round < rounds; round += 1) {
-        await Promise.all(Array.from({ length: together }, outlive))
-        await settled(store, start)
-      }
-    })
   })
 
   describe('of the consumer', () => {
@@ -223,30 +194,6 @@ describe('The death of a peer, on the store', () => {
       expect(await failed).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
       await stream.drop()
       await settled(store, start)
-    })
-
-    /** Writes to a consumer that is killed at a random moment. */
-    async function outlive(chunks: 'keep' | 'release'): Promise<void> {
-      const stream = await RecordBatchStream.create(client)
-      const consumer = consume(stream, { tells: true, chunks })
-      const failure = writing(stream, 16 * kib)
-      await consumer.next()
-      const upTo = Math.random() * 200
-      for (let read = 0; read < upTo;) ({ read } = await consumer.next())
-      await delay(Math.random() * 3)
-      await consumer.kill()
-      expect(await failure).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
-      await stream.drop()
-    }
-
-    it(`fails the writer and frees everything at ${rounds * together} random moments`, async function () {
-      this.timeout(rounds * 60_000)
-      for (let round = 0; round < rounds; round += 1) {
-        await Promise.all(
-          Array.from({ length: together }, (_, index) => outlive(index % 2 === 0 ? 'keep' : 'release'))
-        )
-        await settled(store, start)
-      }
     })
   })
 
