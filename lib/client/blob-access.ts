@@ -2,7 +2,7 @@ import { Status, VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
-import { getBuffers } from './requests.js'
+import { getBuffers, getRemoteBuffers } from './requests.js'
 
 /**
  * Blobs closer together than this share one view. A view costs 2 µs, and looking at the bytes between is harmless: a
@@ -24,7 +24,20 @@ export async function locateBlobs(connection: Connection, ids: readonly ObjectId
   const missing = ids.find(id => !found.has(id))
   if (missing === undefined) return payloads
   if (connection.extended) connection.notify({ type: 'release_leases', ids: [...found] })
-  throw new VineyardError('ERR_VINEYARD_NOT_FOUND', `blob ${missing} does not exist`, {
+  throw blobMissing(missing)
+}
+
+/** Over TCP: the bytes of blobs. Rejects with ERR_VINEYARD_NOT_FOUND if one of them does not exist. */
+export async function fetchBlobs(connection: Connection, ids: readonly ObjectId[]): Promise<BlobBytes> {
+  if (ids.length === 0) return new Map()
+  const bytes = await getRemoteBuffers(connection, ids)
+  const missing = ids.find(id => !bytes.has(id))
+  if (missing !== undefined) throw blobMissing(missing)
+  return bytes
+}
+
+function blobMissing(id: ObjectId): VineyardError {
+  return new VineyardError('ERR_VINEYARD_NOT_FOUND', `blob ${id} does not exist`, {
     status: Status.ObjectNotExists
   })
 }

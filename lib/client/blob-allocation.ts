@@ -1,11 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortable, AbortError } from '../abort.js'
 import { Status, VineyardError } from '../errors.js'
+import type { BlobDraft } from '../objects/model.js'
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
 import type { Counters } from './counters.js'
-import { cancelWaiting, createBuffer, createBuffers, dropBuffer, instanceStatus } from './requests.js'
+import {
+  cancelWaiting,
+  createBuffer,
+  createBuffers,
+  createRemoteBuffer,
+  dropBuffer,
+  instanceStatus
+} from './requests.js'
 
 /** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
 const firstPollMs = 1
@@ -37,6 +45,35 @@ export async function allocateBlobs(
 ): Promise<Payload[]> {
   const wanted = sizes.filter(size => size > 0)
   const made = wanted.length === 0 ? [] : await allocate(connection, wanted, options)
+  return inPlaces(sizes, made)
+}
+
+/** Over TCP: sealed blobs with the bytes of drafts, all or none; otherwise like `allocateBlobs`. */
+export async function uploadBlobs(
+  connection: Connection,
+  drafts: readonly BlobDraft[],
+  options: AllocateOptions
+): Promise<Payload[]> {
+  const wanted = drafts.filter(draft => draft.size > 0)
+  const upload = (draft: BlobDraft) => (): Promise<Payload> =>
+    createRemoteBuffer(connection, draft.size, () => bytesOf(draft))
+  const made = await makePatiently(connection, wanted, wanted.map(upload), options)
+  return inPlaces(
+    drafts.map(({ size }) => size),
+    made
+  )
+}
+
+/** Where they lie, or else in memory that lasts until they have been sent. */
+function bytesOf(draft: BlobDraft): readonly Uint8Array[] {
+  if (draft.pieces !== undefined) return draft.pieces
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(draft.size).buffer)
+  draft.fill(bytes)
+  return [bytes]
+}
+
+/** What was made for the sizes that are not 0, and the empty blob for the others. */
+function inPlaces(sizes: readonly number[], made: readonly Payload[]): Payload[] {
   let next = 0
   return sizes.map(size => (size === 0 ? emptyPayload : (made[next++] as Payload)))
 }
@@ -51,22 +88,46 @@ async function allocate(
     const create = (): Promise<Payload[]> => allocateOnStore(connection, sizes, options)
     return options.wait && counters !== undefined ? counters.wait('memory', create) : create()
   }
+  const one = (size: number) => (): Promise<Payload> => createBuffer(connection, size)
+  return makePatiently(
+    connection,
+    sizes.map(size => ({ size })),
+    sizes.map(one),
+    options
+  )
+}
+
+/** One blob. */
+type Make = () => Promise<Payload>
+
+/** Makes blobs, all or none, when there is memory for all if `options` say so. */
+async function makePatiently(
+  connection: Connection,
+  wanted: readonly { size: number }[],
+  makers: readonly Make[],
+  options: AllocateOptions
+): Promise<Payload[]> {
+  const { counters } = options
   try {
-    return await allocateOneByOne(connection, sizes, options)
+    return await makeAll(connection, makers, options)
   } catch (error) {
     if (!options.wait || (error as VineyardError).status !== Status.NotEnoughMemory) throw error
   }
-  const poll = (): Promise<Payload[]> => pollForMemory(connection, sizes, options)
+  const poll = (): Promise<Payload[]> => pollForMemory(connection, wanted, makers, options)
   return counters === undefined ? poll() : counters.wait('memory', poll)
 }
 
 async function pollForMemory(
   connection: Connection,
-  sizes: readonly number[],
+  wanted: readonly { size: number }[],
+  makers: readonly Make[],
   options: AllocateOptions
 ): Promise<Payload[]> {
   const { signal } = options
-  await refuseWhatCannotFit(connection, sizes)
+  await refuseWhatCannotFit(
+    connection,
+    wanted.map(({ size }) => size)
+  )
   for (let poll = firstPollMs; ; poll = Math.min(poll * 2, longestPollMs)) {
     try {
       await delay(poll, undefined, signal === undefined ? {} : { signal })
@@ -74,7 +135,7 @@ async function pollForMemory(
       throw new AbortError(signal?.reason)
     }
     try {
-      return await allocateOneByOne(connection, sizes, options)
+      return await makeAll(connection, makers, options)
     } catch (error) {
       if ((error as VineyardError).status !== Status.NotEnoughMemory) throw error
     }
@@ -99,13 +160,13 @@ async function allocateOnStore(
   }
 }
 
-/** Pipelined create_buffer: create_buffers of 0.24.2 leaks the blobs it had made when a later one does not fit. */
-async function allocateOneByOne(
+/** Pipelined requests for one: create_buffers of 0.24.2 leaks the blobs it had made when a later one does not fit. */
+async function makeAll(
   connection: Connection,
-  sizes: readonly number[],
+  makers: readonly Make[],
   options: AllocateOptions
 ): Promise<Payload[]> {
-  const results = await Promise.allSettled(sizes.map(size => createBuffer(connection, size)))
+  const results = await Promise.allSettled(makers.map(make => make()))
   const made: Payload[] = []
   let failure: unknown
   for (const result of results) {

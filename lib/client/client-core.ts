@@ -31,7 +31,7 @@ export class ClientCore {
     this.settings = settings
     this.connection = connection
     this.returns = new LeaseReturns(connection)
-    this.budget = LeaseBudget.of(settings.socket)
+    this.budget = LeaseBudget.of(settings.address)
     this.reader = new ObjectReader(
       connection,
       this.returns,

@@ -53,8 +53,9 @@ export interface ListOptions {
 export type ClientStats = StreamStats
 
 /**
- * Connects to a Vineyard server: the embedded store or a real vineyardd. `address` is the path of its Unix socket;
- * without one $VINEYARD_IPC_SOCKET, then /var/run/vineyard.sock. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH,
+ * Connects to a Vineyard server: the embedded store or a real vineyardd. `address` is the path of its Unix socket, or
+ * tcp://host:port, where everything is copied; without one $VINEYARD_IPC_SOCKET, then $VINEYARD_RPC_ENDPOINT, then
+ * /var/run/vineyard.sock. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH,
  * ERR_VINEYARD_TIMEOUT or an AbortError.
  */
 export async function connect(address?: string, options: ConnectOptions = {}): Promise<Client> {
@@ -83,9 +84,9 @@ export class Client {
     return new Client(core)
   }
 
-  /** Path of the server's socket. */
+  /** Path of the server's socket, or tcp://host:port. */
   get address(): string {
-    return this.core.settings.socket
+    return this.core.settings.address
   }
 
   /** Another connection with the same settings. */

@@ -1,19 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { AbortError, throwIfAborted } from '../abort.js'
+import { throwIfAborted } from '../abort.js'
 import { connectTracing, errorChannel, requestTracing, type ConnectMessage } from '../diagnostics/channels.js'
 import '../diagnostics/debug-log.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
-import { native, type Channel, type ChannelMessage, type NativeError } from '../native.js'
+import { native, type ChannelMessage, type NativeError } from '../native.js'
 import { extensionField, extensionVersion, type StoreEvent } from '../protocol/extension.js'
 import { stringifyJson, unmarkAll, type JsonObject, type Stringifiable } from '../protocol/json.js'
+import { CompressedReceiver, PlainReceiver, sendBlobs, type BlobBytes } from '../rpc/blob-transfer.js'
+import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
+import { loadZstd, type Zstd } from '../rpc/zstd.js'
+import { connectTcp, connectUnix } from './connect.js'
 import type { ConnectionSettings } from './settings.js'
-
-/** Replies have no limit upstream; this bounds what a broken server can make us buffer. */
-const maxReply = 2 ** 30
-
-/** How often a connect is tried again while the listener's backlog is full: no event tells when it is not. */
-const backlogRetryMs = 5
 
 /** What the server said of itself when the connection registered. */
 export interface ServerInfo {
@@ -33,9 +30,11 @@ export interface RequestBody {
 interface Pending {
   readonly replyType: string
   /** A request that may wait for somebody else is not subject to the connection's timeout. */
-  readonly waits: boolean
+  waits: boolean
   /** It gives leases back: the connection stays open until it has been answered. */
   readonly returns: boolean
+  /** Over TCP: bytes of blobs go with the reply, in one direction or the other. Called before the next frame is read. */
+  readonly transfer?: ((reply: JsonObject) => void) | undefined
   resolve(reply: JsonObject): void
   reject(error: Error): void
 }
@@ -46,13 +45,22 @@ interface Pending {
  */
 export class Connection {
   readonly descriptors = new Descriptors()
-  readonly #channel: Channel
+  readonly #channel: FrameChannel
+  readonly #tcp: TcpChannel | undefined
   readonly #address: string
   readonly #timeout: number
   readonly #pending: Pending[] = []
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
   readonly #closeListeners = new Set<(error: VineyardError) => void>()
   #info: ServerInfo | undefined
+  /** What compresses blobs on their way. */
+  #zstd: Zstd | undefined
+  /** The bytes of blobs are on their way; their request is in no line any more. */
+  #transferring: Pending | undefined
+  /** A request that bytes will follow has been sent: no other frame may come between. */
+  #uploading = false
+  /** What is to be sent after that. */
+  #outbox: (() => void)[] = []
   /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
   #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
   #holds = 0
@@ -63,9 +71,10 @@ export class Connection {
   #closing = false
   #failure: VineyardError | undefined
 
-  private constructor(channel: Channel, { socket, timeout }: ConnectionSettings) {
+  private constructor(channel: FrameChannel, { address, timeout }: ConnectionSettings) {
     this.#channel = channel
-    this.#address = socket
+    this.#tcp = channel instanceof TcpChannel ? channel : undefined
+    this.#address = address
     this.#timeout = timeout
     channel.start({
       onMessages: messages => this.#onMessages(messages),
@@ -78,7 +87,7 @@ export class Connection {
   /** Connects and registers. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_AUTH, ERR_VINEYARD_TIMEOUT or AbortError. */
   static async open(settings: ConnectionSettings, signal?: AbortSignal): Promise<Connection> {
     if (!connectTracing.hasSubscribers) return Connection.#open(settings, signal)
-    const message: ConnectMessage = { address: settings.socket, extension: undefined }
+    const message: ConnectMessage = { address: settings.address, extension: undefined }
     // The connection itself is nobody's business but the caller's.
     let connection: Connection | undefined
     await connectTracing.tracePromise(async () => {
@@ -90,7 +99,10 @@ export class Connection {
 
   static async #open(settings: ConnectionSettings, signal?: AbortSignal): Promise<Connection> {
     throwIfAborted(signal)
-    const channel = await connectChannel(settings, signal)
+    const { endpoint } = settings
+    const channel = await (endpoint === undefined
+      ? connectUnix(settings, signal)
+      : connectTcp(endpoint, settings, signal))
     const connection = new Connection(channel, settings)
     const onAbort = (): void => connection.close()
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -116,6 +128,11 @@ export class Connection {
     return this.info.extension > 0
   }
 
+  /** Whether blobs travel through this connection instead of being mapped. */
+  get remote(): boolean {
+    return this.#tcp !== undefined
+  }
+
   get closed(): boolean {
     return this.#failure !== undefined || this.#closing
   }
@@ -127,9 +144,78 @@ export class Connection {
   request(body: RequestBody, replyType: string, options: { waits?: boolean } = {}): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
     const kind = { replyType, waits: options.waits ?? false, returns: false }
-    if (!requestTracing.hasSubscribers) return this.#send(body, kind)
-    const message = { type: body.type, waits: kind.waits, address: this.#address }
-    return requestTracing.tracePromise(() => this.#send(body, kind), message)
+    return this.#traced(body, kind.waits, () => this.#send(body, kind))
+  }
+
+  /**
+   * Over TCP: sends a request, then the bytes of blobs when the server gives its go-ahead, and waits for its second
+   * reply. Requests that are made meanwhile go out after that. `bytes` is asked for when its turn has come.
+   */
+  upload(body: RequestBody, replyType: string, bytes: () => readonly BlobBytes[]): Promise<JsonObject> {
+    if (this.closed) return Promise.reject(this.#failure ?? closedError())
+    const send = (): Promise<JsonObject> => this.#startUpload(body, replyType, bytes)
+    return this.#traced(body, false, send)
+  }
+
+  #startUpload(body: RequestBody, replyType: string, bytes: () => readonly BlobBytes[]): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      const done: Pending = { replyType, waits: true, returns: false, resolve, reject }
+      const goAhead: Pending = {
+        replyType,
+        waits: false,
+        returns: false,
+        resolve: () => {},
+        reject: error => {
+          this.#uploadEnded()
+          reject(error)
+        },
+        transfer: () => void this.#sendBytes(done, bytes)
+      }
+      this.#enqueue(goAhead)
+      this.#transmit(() => {
+        this.#uploading = true
+        this.#channel.send(stringifyJson(body))
+      })
+    })
+  }
+
+  /** Over TCP: sends a request whose reply is followed by bytes, for which `targets` finds memory. */
+  download(
+    body: RequestBody,
+    replyType: string,
+    targets: (reply: JsonObject) => readonly Uint8Array[]
+  ): Promise<JsonObject> {
+    if (this.closed) return Promise.reject(this.#failure ?? closedError())
+    return this.#traced(body, false, () => this.#startDownload(body, replyType, targets))
+  }
+
+  #startDownload(
+    body: RequestBody,
+    replyType: string,
+    targets: (reply: JsonObject) => readonly Uint8Array[]
+  ): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        replyType,
+        waits: false,
+        returns: false,
+        resolve,
+        reject,
+        transfer: reply => this.#receiveBytes(pending, reply, targets(reply))
+      }
+      this.#enqueue(pending)
+      this.#transmit(() => this.#channel.send(stringifyJson({ ...body, compress: this.#zstd !== undefined })))
+    })
+  }
+
+  #traced(body: RequestBody, waits: boolean, send: () => Promise<JsonObject>): Promise<JsonObject> {
+    if (!requestTracing.hasSubscribers) return send()
+    return requestTracing.tracePromise(send, { type: body.type, waits, address: this.#address })
+  }
+
+  /** Whether blobs are compressed on their way. */
+  get compresses(): boolean {
+    return this.#zstd !== undefined
   }
 
   /** The same for a request that has been composed already. */
@@ -203,6 +289,7 @@ export class Connection {
     this.#closing = true
     // They stay in line: the replies to those behind them are still to be told apart.
     for (const pending of this.#pending) if (!pending.returns) pending.reject(closedError())
+    this.#transferring?.reject(closedError())
     this.#updateRef()
     this.#endWhenReturned('discard')
   }
@@ -213,10 +300,59 @@ export class Connection {
 
   #sendText(text: string, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ ...kind, resolve, reject })
-      if (this.#pending.length === 1) this.#headChanged()
+      this.#enqueue({ ...kind, resolve, reject })
+      this.#transmit(() => this.#channel.send(text))
+    })
+  }
+
+  #enqueue(pending: Pending): void {
+    this.#pending.push(pending)
+    if (this.#pending.length === 1) this.#headChanged()
+    this.#updateRef()
+  }
+
+  #transmit(send: () => void): void {
+    if (this.#uploading) this.#outbox.push(send)
+    else send()
+  }
+
+  #uploadEnded(): void {
+    this.#uploading = false
+    while (!this.#uploading && this.#failure === undefined) {
+      const next = this.#outbox.shift()
+      if (next === undefined) return
+      next()
+    }
+  }
+
+  async #sendBytes(done: Pending, bytes: () => readonly BlobBytes[]): Promise<void> {
+    // The next reply is this one's. It is timed from when the server has everything.
+    this.#pending.unshift(done)
+    this.#headChanged()
+    this.#updateRef()
+    try {
+      await sendBlobs(this.#tcp as TcpChannel, bytes(), this.#zstd)
+    } catch (error) {
+      // The server waits for bytes that will never come.
+      const message = `the bytes of a blob could not be made: ${(error as Error).message}`
+      this.#finish(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', message, { cause: error }))
+      return
+    }
+    done.waits = false
+    this.#headChanged()
+    this.#uploadEnded()
+  }
+
+  #receiveBytes(pending: Pending, reply: JsonObject, targets: readonly Uint8Array[]): void {
+    const zstd = reply['compress'] === true ? this.#zstd : undefined
+    const receiver = zstd === undefined ? new PlainReceiver(targets) : new CompressedReceiver(targets, zstd)
+    this.#transferring = pending
+    this.#updateRef()
+    this.#tcp?.receiveRaw(receiver, () => {
+      this.#transferring = undefined
+      this.#headChanged()
       this.#updateRef()
-      this.#channel.send(text)
+      pending.resolve(reply)
     })
   }
 
@@ -235,7 +371,8 @@ export class Connection {
         session_id: 0,
         username: settings.username,
         password: settings.password,
-        [extensionField]: settings.extensions ? extensionVersion : undefined
+        // What it is about is shared memory.
+        [extensionField]: settings.extensions && !this.remote ? extensionVersion : undefined
       },
       'register_reply'
     )
@@ -243,6 +380,9 @@ export class Connection {
       throw new VineyardError('ERR_VINEYARD_CONNECT', 'the server is of another kind (store_match is false)')
     }
     const extension = reply[extensionField]
+    if (this.remote && settings.compression && reply['support_rpc_compression'] === true) {
+      this.#zstd = await loadZstd()
+    }
     this.#info = {
       instanceId: reply['instance_id'] as number | bigint,
       version: String(reply['version']),
@@ -290,7 +430,8 @@ export class Connection {
     }
     if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')
     if (this.#pending.length === 0) throw new Error(`nobody asked for ${String(reply['type'])}`)
-    const fds = announcedDescriptors(reply)
+    // A vineyardd announces them over TCP too, where they never come.
+    const fds = this.remote ? [] : announcedDescriptors(reply)
     if (fds.length > 0) this.#awaitingFds = { reply, fds }
     else this.#settle(reply)
   }
@@ -316,7 +457,8 @@ export class Connection {
     if ('code' in reply) {
       pending.reject(VineyardError.fromStatus(Number(reply['code']), String(reply['message'] ?? '')))
     } else if (reply['type'] === pending.replyType) {
-      pending.resolve(reply)
+      if (pending.transfer === undefined) pending.resolve(reply)
+      else pending.transfer(reply)
     } else {
       const error = new VineyardError(
         'ERR_VINEYARD_PROTOCOL',
@@ -347,6 +489,9 @@ export class Connection {
     if (queued === 'flush') this.#channel.end()
     else this.#channel.close()
     this.descriptors.close()
+    this.#outbox = []
+    this.#transferring?.reject(error)
+    this.#transferring = undefined
     this.#rejectAll(error)
     for (const listener of this.#closeListeners) listener(error)
     this.#closeListeners.clear()
@@ -360,7 +505,7 @@ export class Connection {
   #updateRef(): void {
     if (this.#failure !== undefined) return
     const { length } = this.#closing ? this.#pending.filter(({ returns }) => returns) : this.#pending
-    if (length > 0 || (this.#holds > 0 && !this.#closing)) this.#channel.ref()
+    if (length > 0 || this.#transferring !== undefined || (this.#holds > 0 && !this.#closing)) this.#channel.ref()
     else this.#channel.unref()
   }
 
@@ -397,31 +542,4 @@ function announcedDescriptors(reply: JsonObject): number[] {
   const { fds, fd } = reply
   if (Array.isArray(fds)) return fds.filter(one => typeof one === 'number' && one >= 0) as number[]
   return typeof fd === 'number' && fd >= 0 ? [fd] : []
-}
-
-async function connectChannel(settings: ConnectionSettings, signal?: AbortSignal): Promise<Channel> {
-  const started = performance.now()
-  for (;;) {
-    try {
-      return native.connect(settings.socket, maxReply)
-    } catch (error) {
-      const { code, message } = error as NativeError
-      if (code !== 'EAGAIN') {
-        throw new VineyardError('ERR_VINEYARD_CONNECT', `cannot connect to ${settings.socket}: ${message}`, {
-          cause: error
-        })
-      }
-      if (settings.timeout > 0 && performance.now() - started > settings.timeout) {
-        throw new VineyardError(
-          'ERR_VINEYARD_TIMEOUT',
-          `${settings.socket} accepted nobody within ${settings.timeout} ms`
-        )
-      }
-    }
-    try {
-      await delay(backlogRetryMs, undefined, signal === undefined ? {} : { signal })
-    } catch {
-      throw new AbortError(signal?.reason)
-    }
-  }
 }

@@ -2,7 +2,7 @@ import { BlobDraft, ExistingObject, ObjectDraft, type Draft } from '../objects/m
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Stringifiable } from '../protocol/json.js'
 import type { Payload } from '../protocol/payload.js'
-import { allocateBlobs, dropBlobs, type AllocateOptions } from './blob-allocation.js'
+import { allocateBlobs, dropBlobs, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
 import type { Connection } from './connection.js'
 import { createData, deleteData, sealBuffer } from './requests.js'
 
@@ -92,6 +92,10 @@ async function fillBlobs(
   drafts: readonly BlobDraft[],
   options: AllocateOptions
 ): Promise<Map<BlobDraft, Payload>> {
+  if (connection.remote) {
+    const uploaded = await uploadBlobs(connection, drafts, options)
+    return new Map(drafts.map((draft, index) => [draft, uploaded[index] as Payload]))
+  }
   const payloads = await allocateBlobs(
     connection,
     drafts.map(draft => draft.size),

@@ -8,7 +8,7 @@ import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
-import { copyBlobs, locateBlobs, totalBytes, viewBlobs } from './blob-access.js'
+import { copyBlobs, fetchBlobs, locateBlobs, totalBytes, viewBlobs } from './blob-access.js'
 import type { Connection } from './connection.js'
 import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
@@ -75,11 +75,20 @@ export class ObjectReader {
   ): Promise<ReadObject<T>> {
     if (typeof object !== 'string') return this.readInline(object, mode, decode)
     const id = object
+    if (this.#connection.remote) return this.#fetch(known ?? (await this.metadata(id)), decode)
     if (this.#connection.extended) return this.#readOnStore(known ?? (await this.metadata(id)), mode, decode)
     await this.#refreshReport(mode)
     // A blob cannot be copied shallowly, so nothing can keep it: only its bytes can.
     if (mode === 'copy' || isBlobId(id)) return this.#readCopy(known ?? (await this.metadata(id)), decode)
     return this.#readOnVineyardd(id, mode, decode)
+  }
+
+  async #fetch<T>(meta: Metadata, decode: Decode<T>): Promise<ReadObject<T>> {
+    const blobs = await fetchBlobs(this.#connection, blobIdsOf(meta))
+    let bytes = 0
+    for (const { length } of blobs.values()) bytes += length
+    const context = new ObjectReadContext(blobs, undefined, this.#connection.info.instanceId)
+    return { value: decode(meta, context), bytes, leased: false }
   }
 
   async #readCopy<T>(meta: Metadata, decode: Decode<T>): Promise<ReadObject<T>> {

@@ -7,6 +7,7 @@ import { objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
 import type { Metadata } from '../objects/model.js'
+import type { BlobBytes } from '../rpc/blob-transfer.js'
 import type { Connection } from './connection.js'
 
 const wire = objectIdToBigInt
@@ -69,6 +70,41 @@ export async function getBuffers(connection: Connection, ids: readonly ObjectId[
     'get_buffers_reply'
   )
   return arrayOf(reply, 'payloads').map(decodePayload)
+}
+
+/** Over TCP: a sealed blob with the bytes that `bytes` gives when its turn has come. */
+export async function createRemoteBuffer(
+  connection: Connection,
+  size: number,
+  bytes: () => BlobBytes
+): Promise<Payload> {
+  const reply = await connection.upload(
+    { type: 'create_remote_buffer_request', size, compress: connection.compresses },
+    'create_buffer_reply',
+    () => [bytes()]
+  )
+  return decodePayload(reply['created'])
+}
+
+/** Over TCP: the bytes of blobs, in memory of their own. Unknown ids are left out. */
+export async function getRemoteBuffers(
+  connection: Connection,
+  ids: readonly ObjectId[]
+): Promise<Map<ObjectId, Uint8Array>> {
+  const bytes = new Map<ObjectId, Uint8Array>()
+  const numbered = Object.fromEntries(ids.map((id, index) => [String(index), wire(id)]))
+  await connection.download(
+    { type: 'get_remote_buffers_request', num: ids.length, ...numbered, unsafe: false },
+    'get_buffers_reply',
+    reply =>
+      arrayOf(reply, 'payloads').map(payload => {
+        const { id, size } = decodePayload(payload)
+        const target = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
+        bytes.set(id, target)
+        return target
+      })
+  )
+  return bytes
 }
 
 // ---- metadata

@@ -1,10 +1,15 @@
 import { VineyardError } from '../errors.js'
 import { argumentError, checkOptions } from '../options.js'
+import { parseEndpoint } from '../rpc/endpoint.js'
 
 /** How connections of one client are made; forks, readers and writers use the same. */
 export interface ConnectionSettings {
-  /** Path of the server's Unix socket. */
-  readonly socket: string
+  /** As it was given: a path, or tcp://host:port. */
+  readonly address: string
+  /** Where to connect over TCP; undefined for a Unix socket. */
+  readonly endpoint: { host: string; port: number } | undefined
+  /** Over TCP: whether blobs are compressed on their way, if the server can. */
+  readonly compression: boolean
   readonly username: string | undefined
   readonly password: string | undefined
   /** Milliseconds within which a request that nobody else can delay must be answered; 0 for no limit. */
@@ -23,6 +28,11 @@ export interface ConnectOptions {
    * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT.
    */
   timeout?: number | undefined
+  /**
+   * Over TCP: compress blobs on their way (zstd), where the server can. False by default: it is slower than the network
+   * of most machine rooms.
+   */
+  compression?: boolean | undefined
   /** @internal */
   extensions?: boolean | undefined
 }
@@ -41,7 +51,7 @@ function resolveAddress(address: string | undefined): string {
 }
 
 export function connectionSettings(address: unknown, options: ConnectOptions = {}): ConnectionSettings {
-  checkOptions(options, ['username', 'password', 'signal', 'timeout'], ['extensions'])
+  checkOptions(options, ['username', 'password', 'signal', 'timeout', 'compression'], ['extensions'])
   if (address !== undefined && (typeof address !== 'string' || address === '')) {
     throw argumentError('ERR_INVALID_ARG_TYPE', 'The "address" argument must be a path or tcp://host:port')
   }
@@ -52,15 +62,15 @@ export function connectionSettings(address: unknown, options: ConnectOptions = {
       `The "timeout" option must be a number of milliseconds. Received ${String(timeout)}`
     )
   }
-  const socket = resolveAddress(address)
-  if (/^[a-z]+:\/\//.test(socket)) {
-    throw new VineyardError(
-      'ERR_VINEYARD_UNSUPPORTED',
-      `${socket}: only Unix sockets are supported by this version, the RPC endpoint is not`
-    )
+  const resolved = resolveAddress(address)
+  const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(resolved) ?? []
+  if (scheme !== undefined && scheme !== 'tcp') {
+    throw new VineyardError('ERR_VINEYARD_UNSUPPORTED', `${resolved}: an address is a path or tcp://host:port`)
   }
   return {
-    socket,
+    address: resolved,
+    endpoint: rest === undefined ? undefined : parseEndpoint(rest),
+    compression: options.compression ?? false,
     username: options.username,
     password: options.password,
     timeout,

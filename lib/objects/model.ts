@@ -21,9 +21,11 @@ export interface Metadata {
  * A blob that is to be made: `fill` writes all of its `size` bytes. An empty one (size 0) is never filled.
  */
 export class BlobDraft {
+  /** `pieces`: the bytes as they lie in memory already, for whoever can send them from there. */
   constructor(
     readonly size: number,
-    readonly fill: (target: Uint8Array) => void
+    readonly fill: (target: Uint8Array) => void,
+    readonly pieces?: readonly Uint8Array[]
   ) {}
 
   /** A blob with the bytes of `source`, copied when the blob is filled. */
@@ -31,7 +33,7 @@ export class BlobDraft {
     const bytes = ArrayBuffer.isView(source)
       ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
       : new Uint8Array(source)
-    return new BlobDraft(bytes.byteLength, target => target.set(bytes))
+    return new BlobDraft(bytes.byteLength, target => target.set(bytes), [bytes])
   }
 
   static readonly empty = new BlobDraft(0, () => {})

@@ -123,13 +123,17 @@ function chunksOf(value: Bytes, limit: number): Draft[] {
   const flush = (): void => {
     const parts = gathered
     drafts.push(
-      new BlobDraft(size, target => {
-        let at = 0
-        for (const part of parts) {
-          target.set(part, at)
-          at += part.length
-        }
-      })
+      new BlobDraft(
+        size,
+        target => {
+          let at = 0
+          for (const part of parts) {
+            target.set(part, at)
+            at += part.length
+          }
+        },
+        parts
+      )
     )
     gathered = []
     size = 0

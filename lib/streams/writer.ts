@@ -8,7 +8,7 @@ import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '.
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { PackedLayout } from '../client/packed-layout.js'
-import type { Draft } from '../objects/model.js'
+import { BlobDraft, type Draft } from '../objects/model.js'
 import { argumentError, checkOptions } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -63,8 +63,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #appends = new Serial()
   /** Ends every wait of this writer; its reason is what they reject with. */
   readonly #stopped = new AbortController()
-  /** Memory handed out by `allocate` that has not been appended. */
-  readonly #allocated = new Map<ArrayBufferLike, Payload>()
+  /** Memory handed out by `allocate` that has not been appended; over TCP it has no blob yet. */
+  readonly #allocated = new Map<ArrayBuffer, Payload | undefined>()
   readonly #unsubscribe: (() => void)[] = []
   #onFailed: ((error: VineyardError) => void) | undefined
   #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open'
@@ -235,6 +235,11 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #allocate(size: number, signal: AbortSignal): Promise<Buffer> {
     this.#checkOpen()
     throwIfAborted(signal)
+    if (this.#connection.remote) {
+      const memory = Buffer.allocUnsafeSlow(size)
+      this.#allocated.set(memory.buffer as ArrayBuffer, undefined)
+      return memory
+    }
     let payload
     try {
       const options = { wait: true, scoped: true, signal, counters: this.#counters }
@@ -252,8 +257,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#checkOpen()
     throwIfAborted(signal)
     if (isObjectId(value)) return this.#sendWith(0, signal, () => this.#sender.sendObject(value))
-    const allocated = value instanceof Uint8Array ? this.#allocated.get(value.buffer) : undefined
-    if (allocated !== undefined) return this.#sendAllocated((value as Uint8Array).buffer, allocated, signal)
+    if (value instanceof Uint8Array && this.#allocated.has(value.buffer as ArrayBuffer)) {
+      return this.#sendAllocated(value.buffer as ArrayBuffer, signal)
+    }
     const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value as In)
     if (layout !== undefined) {
       this.#refuseWhatCannotFit(layout.size)
@@ -272,11 +278,20 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return last as Sent
   }
 
-  #sendAllocated(buffer: ArrayBufferLike, payload: Payload, signal: AbortSignal): Promise<Sent> {
-    return this.#sendWith(payload.size, signal, () => {
+  #sendAllocated(buffer: ArrayBuffer, signal: AbortSignal): Promise<Sent> {
+    const payload = this.#allocated.get(buffer)
+    if (payload !== undefined) {
+      return this.#sendWith(payload.size, signal, () => {
+        this.#allocated.delete(buffer)
+        native.detach(buffer)
+        return this.#sender.sendBlob(payload)
+      })
+    }
+    return this.#sendWith(buffer.byteLength, signal, () => {
       this.#allocated.delete(buffer)
-      native.detach(buffer as ArrayBuffer)
-      return this.#sender.sendBlob(payload)
+      // Taken from its owner as shared memory would be.
+      const taken = structuredClone(buffer, { transfer: [buffer] })
+      return this.#sender.send(BlobDraft.copyOf(taken), taken.byteLength, signal)
     })
   }
 
@@ -364,7 +379,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     else await stopStream(this.#core.connection, this.#stream, true).catch(() => {})
     await this.#appends.idle()
     for (const [view, payload] of this.#allocated) {
-      native.detach(view as ArrayBuffer)
+      if (payload === undefined) continue
+      native.detach(view)
       await dropBuffer(this.#connection, payload.id).catch(() => {})
     }
     this.#allocated.clear()
