@@ -71,7 +71,9 @@ function connected(socket: Socket, settings: ConnectionSettings, signal?: AbortS
 }
 
 function cannotConnect(address: string, cause: Error): VineyardError {
-  return new VineyardError('ERR_VINEYARD_CONNECT', `cannot connect to ${address}: ${cause.message}`, { cause })
+  return new VineyardError('ERR_VINEYARD_CONNECT', `cannot connect to ${address}: ${cause.message}`, {
+    cause
+  })
 }
 
 function noAnswer({ address, timeout }: ConnectionSettings): VineyardError {

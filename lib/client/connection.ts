@@ -505,7 +505,8 @@ export class Connection {
   #updateRef(): void {
     if (this.#failure !== undefined) return
     const { length } = this.#closing ? this.#pending.filter(({ returns }) => returns) : this.#pending
-    if (length > 0 || this.#transferring !== undefined || (this.#holds > 0 && !this.#closing)) this.#channel.ref()
+    if (length > 0 || this.#transferring !== undefined || (this.#holds > 0 && !this.#closing))
+      this.#channel.ref()
     else this.#channel.unref()
   }
 

@@ -65,7 +65,10 @@ export function connectionSettings(address: unknown, options: ConnectOptions = {
   const resolved = resolveAddress(address)
   const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(resolved) ?? []
   if (scheme !== undefined && scheme !== 'tcp') {
-    throw new VineyardError('ERR_VINEYARD_UNSUPPORTED', `${resolved}: an address is a path or tcp://host:port`)
+    throw new VineyardError(
+      'ERR_VINEYARD_UNSUPPORTED',
+      `${resolved}: an address is a path or tcp://host:port`
+    )
   }
   return {
     address: resolved,

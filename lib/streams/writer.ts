@@ -237,7 +237,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     throwIfAborted(signal)
     if (this.#connection.remote) {
       const memory = Buffer.allocUnsafeSlow(size)
-      this.#allocated.set(memory.buffer as ArrayBuffer, undefined)
+      this.#allocated.set(memory.buffer, undefined)
       return memory
     }
     let payload

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,23 +34,51 @@ export function needsVineyard(context: Mocha.Context): void {
   context.skip()
 }
 
+export interface VineyarddOptions {
+  /** Whether it listens for TCP as well, on a free port. */
+  rpc?: boolean
+  /** URL of the etcd that makes it one of a cluster; alone without. */
+  etcd?: string
+  /** A network namespace (`ip netns`) to run in, and its address there. */
+  namespace?: { name: string; address: string }
+}
+
+/** A port of TCP that is free now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
 /** A real vineyardd on a socket of its own. */
 export class Vineyardd {
   readonly socket: string
+  /** tcp://host:port, with `rpc`. */
+  readonly endpoint: string | undefined
   readonly #directory: string
   readonly process: ChildProcess
 
-  private constructor(directory: string, size: string) {
+  private constructor(directory: string, size: string, port: number | undefined, options: VineyarddOptions) {
     this.#directory = directory
     this.socket = join(directory, 'vineyard.sock')
+    const { etcd, namespace } = options
+    this.endpoint = port === undefined ? undefined : `tcp://${namespace?.address ?? '127.0.0.1'}:${port}`
     // A sanitizer that is preloaded into Node must not be loaded into other programs.
     const env = { ...process.env, LD_PRELOAD: '' }
-    const args = ['--socket', this.socket, '--size', size, '--meta', 'local', '--rpc=false']
-    this.process = spawn(daemon, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+    const meta = etcd === undefined ? ['--meta', 'local'] : ['--meta', 'etcd', '--etcd_endpoint', etcd]
+    const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
+    const command = [daemon, '--socket', this.socket, '--size', size, ...meta, ...rpc]
+    if (namespace !== undefined) command.unshift('ip', 'netns', 'exec', namespace.name)
+    const [program, ...args] = command as [string, ...string[]]
+    this.process = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
   }
 
-  static async start(size = '512Mi'): Promise<Vineyardd> {
-    const server = new Vineyardd(mkdtempSync(join(tmpdir(), 'vineyardd-')), size)
+  static async start(size = '512Mi', options: VineyarddOptions = {}): Promise<Vineyardd> {
+    // Two of them on one port would both listen (SO_REUSEPORT), and share the clients.
+    const port = options.rpc === true ? await freePort() : undefined
+    const server = new Vineyardd(mkdtempSync(join(tmpdir(), 'vineyardd-')), size, port, options)
     await server.#listening()
     return server
   }
@@ -73,8 +102,9 @@ export class Vineyardd {
       log += String(text)
       if (!existsSync(this.socket)) continue
       try {
-        const client = await connect(this.socket)
-        await client.close()
+        for (const address of [this.socket, this.endpoint]) {
+          if (address !== undefined) await (await connect(address)).close()
+        }
         this.process.stderr?.resume()
         return
       } catch {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { Store } from 'vineyard-streams'
 import { parseJson, stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
@@ -223,6 +223,22 @@ describe('RPC of the store', () => {
     expect(right.type).to.equal('register_reply')
     stranger.close()
     await guarded.close()
+  })
+
+  it('holds the sender of a large blob back, instead of queueing it', async () => {
+    const large = Buffer.alloc(2 ** 30)
+    // A server that reads nothing takes what the system buffers.
+    const silent = createServer(socket => void socket.pause()).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const socket = connectTcp((silent.address() as AddressInfo).port, '127.0.0.1')
+    await once(socket, 'connect')
+    const channel = new TcpChannel(socket, 1000)
+    const sending = sendBlobs(channel, [[large]], undefined)
+    await new Promise(resolve => setImmediate(resolve))
+    expect(channel.queued).to.be.within(1, 2 * 2 ** 20)
+    channel.close()
+    await sending
+    silent.close()
   })
 
   it('does not carry blobs over a Unix socket', async () => {

@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { PassThrough, type Duplex } from 'node:stream'
+
+/** A link that can be cut, slowed down, or fall silent: TCP from a port of its own to an endpoint. */
+export class TcpProxy {
+  readonly #server: Server
+  readonly #sockets = new Set<Duplex>()
+
+  private constructor(server: Server) {
+    this.#server = server
+  }
+
+  /** `delay` in ms is added to everything that is sent, in each direction. */
+  static async start(endpoint: string, delay = 0): Promise<TcpProxy> {
+    const { hostname, port } = new URL(endpoint.replace('tcp:', 'http:'))
+    const server = createServer()
+    const proxy = new TcpProxy(server)
+    server.on('connection', near => {
+      const far = connect(Number(port), hostname)
+      proxy.#join(near, far, delay)
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return proxy
+  }
+
+  get address(): string {
+    return `tcp://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Ends all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Nothing passes any more, and nobody is told. */
+  silence(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe()
+      socket.pause()
+    }
+  }
+
+  close(): void {
+    this.#server.close()
+    this.cut()
+  }
+
+  #join(near: Socket, far: Socket, delay: number): void {
+    for (const [from, to] of [
+      [near, far],
+      [far, near]
+    ] as const) {
+      this.#sockets.add(from)
+      from.on('error', () => {})
+      from.once('close', () => {
+        this.#sockets.delete(from)
+        to.destroy()
+      })
+      if (delay === 0) from.pipe(to)
+      else from.pipe(later(delay)).pipe(to)
+    }
+  }
+}
+
+function later(ms: number): Duplex {
+  const stream = new PassThrough()
+  stream._transform = (chunk, _encoding, callback) => void setTimeout(() => callback(null, chunk), ms)
+  return stream
+}
