@@ -36,7 +36,9 @@ export const statusNames = {
   44: 'InvalidStreamState',
   45: 'StreamOpened',
   51: 'GlobalObjectInvalid',
-  255: 'UnknownError'
+  255: 'UnknownError',
+  // Of this package's store, sent only to clients that have agreed on its extension.
+  1043: 'ReaderEvicted'
 } as const
 
 export type StatusCode = keyof typeof statusNames
@@ -64,7 +66,8 @@ export const Status = {
   StreamFailed: 43,
   InvalidStreamState: 44,
   StreamOpened: 45,
-  GlobalObjectInvalid: 51
+  GlobalObjectInvalid: 51,
+  ReaderEvicted: 1043
 } as const satisfies Record<string, StatusCode>
 
 /** Every code a VineyardError can have. Codes are stable: one is only ever added. */
@@ -97,6 +100,8 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_STREAM_STATE'
   /** The stream has been opened for reading or writing already; that can be done once. */
   | 'ERR_VINEYARD_STREAM_OPENED'
+  /** This reader was the slowest of several, of a stream that does not wait for it (policy 'evict'). */
+  | 'ERR_VINEYARD_READER_EVICTED'
   /** A zero-copy value was used after it had been released. */
   | 'ERR_VINEYARD_RELEASED'
   /** A value of a kind that cannot be stored, or stored metadata that cannot be read. */
@@ -130,7 +135,8 @@ const codeOfStatus: Partial<Record<StatusCode, VineyardErrorCode>> = {
   42: 'ERR_VINEYARD_STREAM_DRAINED',
   43: 'ERR_VINEYARD_STREAM_FAILED',
   44: 'ERR_VINEYARD_STREAM_STATE',
-  45: 'ERR_VINEYARD_STREAM_OPENED'
+  45: 'ERR_VINEYARD_STREAM_OPENED',
+  1043: 'ERR_VINEYARD_READER_EVICTED'
 }
 
 const brand = Symbol.for('vineyard-streams.VineyardError')

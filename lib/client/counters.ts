@@ -20,6 +20,8 @@ export interface StreamStats {
   chunksCollected: number
   bytesRead: number
   bytesWritten: number
+  /** Chunks that readers were too slow for, of streams with the policy 'drop'. */
+  chunksMissed: number
   /** How often a writer waited for its window, and for how long. */
   waits: number
   waitMs: number
@@ -41,6 +43,7 @@ export class Counters {
     chunksWritten: 0,
     chunksCopied: 0,
     chunksCollected: 0,
+    chunksMissed: 0,
     bytesRead: 0,
     bytesWritten: 0,
     waits: 0,
@@ -81,6 +84,10 @@ export class Counters {
       stats.bytesRead += bytes
       if (copied) stats.chunksCopied += 1
     }
+  }
+
+  missed(chunks: number): void {
+    for (const stats of this.#all) stats.chunksMissed += chunks
   }
 
   leased(bytes: number): void {

@@ -246,8 +246,23 @@ export async function listNames(
 export const readMode = 1
 export const writeMode = 2
 
-export async function createStream(connection: Connection, id: ObjectId): Promise<void> {
-  await connection.request({ type: 'create_stream_request', object_id: wire(id) }, 'create_stream_reply')
+/** `sharing` is the store's extension: how many readers, what happens to slow and to lost ones. */
+export async function createStream(
+  connection: Connection,
+  id: ObjectId,
+  sharing: { consumers: number; policy: string; resumable: boolean } | undefined
+): Promise<void> {
+  await connection.request(
+    { type: 'create_stream_request', object_id: wire(id), ...sharing },
+    'create_stream_reply'
+  )
+}
+
+/** Only on connections with the extension. This connection reads no more from the stream; resolves when that is so. */
+export async function leaveStream(connection: Connection, id: ObjectId): Promise<void> {
+  // One way, because a pull may be waiting, which it ends; what is asked next is answered after it.
+  connection.notify({ type: 'leave_stream', id })
+  await instanceStatus(connection)
 }
 
 export async function openStream(connection: Connection, id: ObjectId, mode: number): Promise<void> {
@@ -317,6 +332,8 @@ export interface PulledChunks {
   templates: string[]
   storeFd: number
   memory: { usage: number; limit: number; readers: number }
+  /** Chunks that this reader was too slow for so far. */
+  missed: number
 }
 
 /**
@@ -338,6 +355,7 @@ export async function pullChunks(
     chunks: arrayOf(reply, 'chunks') as PulledChunks['chunks'],
     templates: arrayOf(reply, 'templates') as string[],
     storeFd: Number(reply['store_fd']),
+    missed: Number(reply['missed'] ?? 0),
     memory: {
       usage: Number(reply['memory_usage']),
       limit: Number(reply['memory_limit']),

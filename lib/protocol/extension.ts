@@ -38,7 +38,14 @@
  *     `[id, template, vars, spans, blob, offset, size]`: leased,
  *     or the id of an object that the reader has to ask for.
  *   `templates` in the request is how many the reader knows, in the reply the texts from there on;
- * - event `memory_wanted`: somebody waits for memory, and blobs that the connection has in advance may be what is missing.
+ * - event `memory_wanted`: somebody waits for memory, and blobs that the connection has in advance may be what is missing;
+ * - `create_stream_request` knows `consumers` (how many connections may read, each all of it), `policy` ('wait', 'drop' or
+ *   'evict': see SlowReaders) and `resumable` (only with 'wait'). With any of these a connection that reads has a seat of
+ *   its own, 45 where none is left; a status beyond upstream's, 1043, ends a reader that was evicted. `pull_chunks_reply`
+ *   says in `missed` how many chunks this reader was too slow for so far;
+ * - `demand_room { id, chunks, bytes }`, one-way: the writer's window stays full until this much has been consumed in all
+ *   since the stream was created, so the policy may have to act. `leave_stream { id }`, one-way: this connection reads no
+ *   more from the stream; a pull that waits ends with 43. A resumable stream keeps what the reader had not consumed.
  *
  * Ids in one-way messages, events and the last two requests are texts ('o' + 16 hex digits).
  */

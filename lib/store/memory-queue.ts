@@ -26,6 +26,8 @@ export class MemoryQueue {
   #stallTimer: NodeJS.Timeout | undefined
   /** What a failing attempt frees is only what it had taken itself; after one that succeeds the next is tried anyway. */
   #attempting = false
+  /** Frees something, if it can be given up for the request. False where nothing can. */
+  relieve: (request: MemoryRequest) => boolean = () => false
 
   get length(): number {
     return this.#requests.size
@@ -64,7 +66,10 @@ export class MemoryQueue {
   #attempt(request: MemoryRequest): boolean {
     this.#attempting = true
     try {
-      return request.attempt()
+      do {
+        if (request.attempt()) return true
+      } while (this.relieve(request))
+      return false
     } finally {
       this.#attempting = false
     }

@@ -18,6 +18,7 @@ import {
   type OpenStreamOptions
 } from './stream.js'
 import type { ChunkEncoder } from './writer.js'
+import { readAhead } from './sharing.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 
@@ -66,11 +67,12 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
   override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
     checkReadStreamOptions(options, ['encoding'])
+    const ahead = readAhead(options, [this])
     if (options.objectMode === true)
-      return new ChunkReadable(origin => this.connectReader(this.client, options, origin), options)
+      return new ChunkReadable(origin => this.connectReader(this.client, options, origin), ahead)
     return new ByteReadable(
       origin => this.connectReader(this.client, { ...options, copy: true }, origin),
-      options
+      ahead
     )
   }
 

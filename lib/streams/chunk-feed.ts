@@ -15,6 +15,8 @@ export function chunkId(chunk: PulledChunk): ObjectId {
 
 /** Where a reader's chunks come from. Taking one gives up the one before. */
 export interface ChunkFeed {
+  /** Chunks that this reader was too slow for, as far as the store has said. */
+  readonly missed: number
   /** The next chunk. Rejects with status 42 at the end and 43 where the stream failed. */
   next(): Promise<PulledChunk>
   /** The next chunk if it is here already. Gives up the one before all the same. */
@@ -27,6 +29,7 @@ export interface ChunkFeed {
 
 /** One chunk a request, by the standard protocol. */
 export class SingleFeed implements ChunkFeed {
+  readonly missed = 0
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
@@ -58,6 +61,7 @@ const lowWater = 16
 
 /** Many chunks in one reply of the extension, asked for ahead of need. */
 export class BatchedFeed implements ChunkFeed {
+  missed = 0
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
@@ -74,12 +78,21 @@ export class BatchedFeed implements ChunkFeed {
   #consumed = 0
   #tellScheduled = false
   #pull: Promise<void> | undefined
+  readonly #atOnce: boolean
 
-  constructor(connection: Connection, stream: ObjectId, budget: LeaseBudget, counters: Counters) {
+  /** `atOnce`: tell of each chunk that is given up before the next is handed out, not once a turn of the event loop. */
+  constructor(
+    connection: Connection,
+    stream: ObjectId,
+    budget: LeaseBudget,
+    counters: Counters,
+    atOnce: boolean
+  ) {
     this.#connection = connection
     this.#stream = stream
     this.#budget = budget
     this.#counters = counters
+    this.#atOnce = atOnce
   }
 
   async next(): Promise<PulledChunk> {
@@ -95,7 +108,8 @@ export class BatchedFeed implements ChunkFeed {
     if (this.#holding) {
       this.#holding = false
       this.#consumed += 1
-      this.#tellSoon()
+      if (this.#atOnce) this.#tell()
+      else this.#tellSoon()
     }
     const left = this.#queue.length - this.#head
     if (this.#objects === 0 && left <= lowWater) this.#fetch()
@@ -103,6 +117,7 @@ export class BatchedFeed implements ChunkFeed {
   }
 
   close(): void {
+    this.#tell()
     const ids: ObjectId[] = []
     for (const chunk of this.#queue.slice(this.#head))
       if (chunk instanceof InlineObject && chunk.leased) ids.push(chunk.place.id)
@@ -141,6 +156,7 @@ export class BatchedFeed implements ChunkFeed {
     const limits = { max: batchChunks, maxBytes: batchBytes, templates, consumed }
     const reply = await pullChunks(this.#connection, this.#stream, limits)
     this.#budget.observe(reply.memory)
+    this.missed = reply.missed
     for (const text of reply.templates) this.#forms.push(new ChunkForm(text))
     for (const chunk of reply.chunks) this.#queue.push(this.#receive(chunk, reply.storeFd))
   }
@@ -172,9 +188,13 @@ export class BatchedFeed implements ChunkFeed {
     this.#tellScheduled = true
     setImmediate(() => {
       this.#tellScheduled = false
-      if (this.#consumed === 0 || this.#connection.closed) return
-      this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count: this.#consumed })
-      this.#consumed = 0
+      this.#tell()
     })
+  }
+
+  #tell(): void {
+    if (this.#consumed === 0 || this.#connection.closed) return
+    this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count: this.#consumed })
+    this.#consumed = 0
   }
 }

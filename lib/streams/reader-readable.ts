@@ -29,6 +29,8 @@ export abstract class ReaderReadable<Out> extends Readable {
       reader => {
         this.#reader = reader
         callback()
+        // What was asked for meanwhile: Node does not ask again for a stream that reads nothing ahead.
+        if (this.readableHighWaterMark === 0) process.nextTick(() => void this.read(0))
       },
       (error: unknown) => callback(error as Error)
     )

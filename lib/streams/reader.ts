@@ -4,7 +4,7 @@ import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { LeaseReturns } from '../client/lease-returns.js'
 import { ObjectReader, type ReadMode } from '../client/object-reader.js'
-import { openStream, readMode } from '../client/requests.js'
+import { leaveStream, openStream, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
@@ -14,6 +14,7 @@ import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
 import { ConsumerGuard } from './consumer-guard.js'
 import { Serial } from './serial.js'
+import type { Sharing } from './sharing.js'
 import { discardStream } from './teardown.js'
 
 /**
@@ -48,6 +49,8 @@ export interface ReaderTarget<Out> {
   counters: Counters
   /** Where the user asked for the reader. */
   origin: Origin
+  /** Whether others read it too, or will: its end is not the end of the stream. */
+  sharing: Sharing | undefined
 }
 
 /**
@@ -68,6 +71,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   #values: Chunk<Out>[] = []
   /** The pull that is under way, kept when the call that started it was aborted. */
   #pull: Promise<PulledChunk> | undefined
+  /** What has been counted of `missed`. */
+  #missed = 0
   #ended: 'drained' | VineyardError | undefined
   #closing: Promise<void> | undefined
 
@@ -85,7 +90,13 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     const account = new LeaseAccount(core.budget, target.counters, target.origin)
     this.#objects = new ObjectReader(connection, returns, core.budget, account)
     const Feed = connection.extended ? BatchedFeed : SingleFeed
-    this.#feed = new Feed(connection, target.id, core.budget, target.counters)
+    this.#feed = new Feed(
+      connection,
+      target.id,
+      core.budget,
+      target.counters,
+      target.sharing?.resumable === true
+    )
     this.#guard = guard
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
@@ -109,6 +120,11 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       connection.close()
       throw error
     }
+  }
+
+  /** Chunks that this reader was too slow for, of a stream with the policy 'drop', up to what it has fetched. */
+  get missed(): number {
+    return this.#feed.missed
   }
 
   /**
@@ -198,7 +214,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     if (this.#closing !== undefined) throw closedError()
     this.#pull ??= this.#feed.next()
     try {
-      return await this.#withinIdleTimeout(abortable(this.#pull, options.signal))
+      const pulled = await this.#withinIdleTimeout(abortable(this.#pull, options.signal))
+      if (this.missed > this.#missed) this.#target.counters.missed(this.missed - this.#missed)
+      this.#missed = this.missed
+      return pulled
     } catch (error) {
       const { status, code } = error as VineyardError
       if (code === 'ERR_VINEYARD_TIMEOUT' || (error as Error).name === 'AbortError') throw error
@@ -266,11 +285,17 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   async #close(): Promise<void> {
     if (this.#ended === undefined) {
       this.#pull?.catch(() => {})
-      const { id, name } = this.#target
-      await discardStream(this.#core, this.#connection, id, name, {
-        idle: () => this.#calls.idle(),
-        pulled: () => this.#feed.pulled ?? 0
-      })
+      const { id, name, sharing } = this.#target
+      if (sharing !== undefined) {
+        this.#feed.close()
+        // The store may be gone, and with it what there was to leave.
+        await leaveStream(this.#connection, id).catch(() => {})
+      } else {
+        await discardStream(this.#core, this.#connection, id, name, {
+          idle: () => this.#calls.idle(),
+          pulled: () => this.#feed.pulled ?? 0
+        })
+      }
       // The chunk of an aborted call that nobody came back for.
       await this.#pull?.then(
         pulled => this.#giveBack(pulled),

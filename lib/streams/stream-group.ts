@@ -12,6 +12,7 @@ import { MergedSource } from './merged-source.js'
 import { partitionOf, type PartitionOption } from './partition.js'
 import { PartitionedSink } from './partitioned-sink.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import { readAhead } from './sharing.js'
 import { nameOf, type VineyardStream } from './stream.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
@@ -64,7 +65,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     }
     const open = async (origin: Origin): Promise<ChunkSource<ReadFrom<Member>>> =>
       new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, readerOptions, origin)))
-    return new ChunkReadable(open, options)
+    return new ChunkReadable(open, readAhead(options, leaves))
   }
 
   /** An object-mode Writable whose values go to the members by `partition`. All members finish, or all fail. */

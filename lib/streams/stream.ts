@@ -16,6 +16,14 @@ import {
   type ReadStreamOptions
 } from './readable.js'
 import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js'
+import {
+  checkSharing,
+  readAhead,
+  sharingFields,
+  sharingOf,
+  sharingOptionNames,
+  type SharingOptions
+} from './sharing.js'
 import { discardStream } from './teardown.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import {
@@ -26,7 +34,8 @@ import {
 } from './writable.js'
 import { StreamWriter, type ChunkEncoder } from './writer.js'
 
-export interface CreateStreamOptions {
+/** The options of SharingOptions are the embedded store's only: refused with ERR_VINEYARD_UNSUPPORTED elsewhere. */
+export interface CreateStreamOptions extends SharingOptions {
   /** Any JSON values, for whoever opens the stream; C++ expects strings. */
   params?: JsonObject | undefined
   /** Gives the stream a name, and so makes it persistent. `drop()` removes it. */
@@ -70,7 +79,10 @@ export abstract class VineyardStream<
   /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
   createReadStream(options: ReadStreamOptions = {}): TypedReadable<Out> {
     checkReadStreamOptions(options)
-    return new ChunkReadable(origin => this.connectReader(this.client, options, origin), options)
+    return new ChunkReadable(
+      origin => this.connectReader(this.client, options, origin),
+      readAhead(options, [this])
+    )
   }
 
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
@@ -113,7 +125,15 @@ export abstract class VineyardStream<
   /** @internal */
   async connectReader(client: Client, options: ReaderOptions, origin: Origin): Promise<StreamReader<Out>> {
     const { id, decode } = this
-    const target = { id, name: nameOf(this.meta), decode, counters: this.#countersFor(client), origin }
+    const counters = this.#countersFor(client)
+    const target = {
+      id,
+      name: nameOf(this.meta),
+      decode,
+      counters,
+      origin,
+      sharing: sharingOf(this.meta)
+    }
     return StreamReader.open<Out>(client.core, target, options)
   }
 
@@ -121,7 +141,8 @@ export abstract class VineyardStream<
     const target = {
       id: this.id,
       encoder: this.encoder(options, client.core.connection.info.instanceId),
-      counters: this.#countersFor(client)
+      counters: this.#countersFor(client),
+      waits: (sharingOf(this.meta)?.policy ?? 'wait') === 'wait'
     }
     return StreamWriter.open<In>(client.core, target, options)
   }
@@ -147,20 +168,27 @@ export async function createStreamObject(
   typename: string,
   options: CreateStreamOptions
 ): Promise<Metadata> {
-  checkOptions(options, ['params', 'name', 'consumers', 'policy', 'resumable'])
-  refuseStoreOnly(options)
+  checkOptions(options, ['params', 'name', ...sharingOptionNames])
+  const sharing = checkSharing(options)
   const { connection, reader } = client.core
+  if (sharing !== undefined && !connection.extended) {
+    throw new VineyardError(
+      'ERR_VINEYARD_UNSUPPORTED',
+      'several readers, or one after the other, are offered by the embedded store only'
+    )
+  }
   const { params = {}, name } = options
   const content = {
     typename,
     params_: stringifyJson(params),
+    ...sharingFields(sharing),
     nbytes: 0,
     global: false,
     instance_id: connection.info.instanceId
   }
   const [id] = (await createData(connection, [content])) as [ObjectId]
   try {
-    await createStream(connection, id)
+    await createStream(connection, id, sharing)
     if (name !== undefined) await nameObject(connection, id, name)
     return await reader.metadata(id)
   } catch (error) {
@@ -192,16 +220,6 @@ export async function openStreamObject(
   const meta = await client.getMeta(id)
   if (meta.typename.startsWith(typename)) return meta
   throw new VineyardError('ERR_VINEYARD_TYPE', `${idOrName} is a ${meta.typename}, not a ${typename}`)
-}
-
-function refuseStoreOnly(options: CreateStreamOptions): void {
-  for (const name of ['consumers', 'policy', 'resumable']) {
-    if ((options as Record<string, unknown>)[name] === undefined) continue
-    throw new VineyardError(
-      'ERR_VINEYARD_UNSUPPORTED',
-      `the option "${name}" is not supported by this version`
-    )
-  }
 }
 
 /** `__name` is escaped as in a JSON pointer. */

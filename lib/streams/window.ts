@@ -46,6 +46,8 @@ export class NotifiedWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
   readonly #counters: Counters
+  readonly #stream: ObjectId
+  readonly #waits: boolean
   readonly #unsubscribe: () => void
   #pushedChunks = 0
   #pushedBytes = 0
@@ -53,10 +55,19 @@ export class NotifiedWindow implements Window {
   #consumedBytes = 0
   #wake: (() => void) | undefined
 
-  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits, counters: Counters) {
+  /** `waits`: whether readers may hold the window as long as they like. */
+  constructor(
+    connection: Connection,
+    stream: ObjectId,
+    limits: WindowLimits,
+    counters: Counters,
+    waits: boolean
+  ) {
     this.#connection = connection
+    this.#stream = stream
     this.#counters = counters
     this.#limits = limits
+    this.#waits = waits
     this.#unsubscribe = connection.onEvent(event => {
       if (event.event !== 'stream_consumed' || event.id !== stream) return
       this.#consumedChunks = event.chunks
@@ -72,7 +83,9 @@ export class NotifiedWindow implements Window {
   }
 
   async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    if (!this.hasRoom(bytes)) await this.#counters.wait('window', () => this.#wait(bytes, signal))
+    if (this.hasRoom(bytes)) return
+    if (!this.#waits) this.#demand(bytes)
+    await this.#counters.wait('window', () => this.#wait(bytes, signal))
   }
 
   async #wait(bytes: number, signal: AbortSignal): Promise<void> {
@@ -83,6 +96,19 @@ export class NotifiedWindow implements Window {
     } finally {
       letGo()
     }
+  }
+
+  /** Says what must have been consumed for a chunk of `bytes` to fit, so that the policy of the stream can act. */
+  #demand(bytes: number): void {
+    const alone = bytes > this.#limits.bytes
+    const chunks = alone ? this.#pushedChunks : this.#pushedChunks + 1 - this.#limits.chunks
+    const consumed = alone ? this.#pushedBytes : this.#pushedBytes + bytes - this.#limits.bytes
+    this.#connection.notify({
+      type: 'demand_room',
+      id: this.#stream,
+      chunks: Math.max(0, chunks),
+      bytes: Math.max(0, consumed)
+    })
   }
 
   #consumption(signal: AbortSignal): Promise<void> {

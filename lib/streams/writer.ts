@@ -44,6 +44,8 @@ export interface WriterTarget<In> {
   id: ObjectId
   encoder: ChunkEncoder<In>
   counters: Counters
+  /** Whether slow readers hold it; otherwise the store is told when its window is full, and makes room. */
+  waits: boolean
 }
 
 /**
@@ -114,7 +116,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
       if (connection.extended) {
-        const window = new NotifiedWindow(connection, target.id, limits, target.counters)
+        const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
         return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
       }
       const window = new PolledWindow(connection, limits, target.counters)

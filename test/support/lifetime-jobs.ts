@@ -32,6 +32,8 @@ export interface ConsumerJob {
   holdAfter?: number
   /** Tell the number of each chunk. */
   tells?: boolean
+  /** The first chunk is not the stream's first: another consumer had those before. */
+  resumes?: boolean
 }
 
 export type ProducerReport =

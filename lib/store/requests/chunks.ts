@@ -179,13 +179,13 @@ const pullChunks: Handler = (request, { engine, peer }) => {
   const limits = { max: readSize(request, 'max'), maxBytes: readSize(request, 'max_bytes') }
   const known = readSize(request, 'templates')
   engine.streams.reading.leave(peer, id, readSize(request, 'consumed'))
-  return engine.streams.reading.pullMany(peer, id, limits, chunks => {
+  return engine.streams.reading.pullMany(peer, id, limits, (chunks, missed) => {
     const texts = chunks.map(chunk => chunkText(chunk, engine, peer))
     const templates = engine.streams.table.find(id)?.templates.slice(known) ?? []
     const { usage, limit } = engine.blobs
     return (
       `{"chunks":[${texts.join(',')}],"fd":${peer.announceFd(engine.poolFd)},"memory_limit":${limit},` +
-      `"memory_usage":${usage},"readers":${engine.streams.table.readers},"store_fd":${engine.poolFd},` +
+      `"memory_usage":${usage},"missed":${missed},"readers":${engine.streams.table.readers},"store_fd":${engine.poolFd},` +
       `"templates":${JSON.stringify(templates.map(({ text }) => text))},"type":"pull_chunks_reply"}`
     )
   })

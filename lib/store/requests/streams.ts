@@ -1,11 +1,32 @@
-import type { ObjectId } from '../../protocol/ids.js'
+import { isObjectId, type ObjectId } from '../../protocol/ids.js'
 import { objectIdToDecimal } from '../../protocol/ids.js'
-import { readBoolean, readId, readInteger, readSize } from '../request.js'
+import { RequestError } from '../request-error.js'
+import { readBoolean, readFlag, readId, readInteger, readSize, type Request } from '../request.js'
+import type { Policy, Sharing } from '../streams/stream.js'
 import { type Handler, plainReply, route } from './handler.js'
 import { payloadText } from './payload.js'
 
-const createStream: Handler = (request, { engine }) => {
-  engine.streams.table.create(readId(request, 'object_id'))
+/** More readers than this have no use for one copy each of every chunk's place. */
+const maxConsumers = 1024
+const policies: readonly unknown[] = ['wait', 'drop', 'evict'] satisfies Policy[]
+
+/** What the extension adds to the creation of a stream. */
+function readSharing(request: Request): Sharing | undefined {
+  if (request['consumers'] === undefined) return undefined
+  const consumers = readSize(request, 'consumers')
+  if (consumers < 1 || consumers > maxConsumers)
+    throw RequestError.invalid(`a stream has 1 to ${maxConsumers} consumers`)
+  const policy = request['policy'] ?? 'wait'
+  if (!policies.includes(policy)) throw RequestError.invalid("the policy must be 'wait', 'drop' or 'evict'")
+  const resumable = readFlag(request, 'resumable')
+  if (resumable && policy !== 'wait')
+    throw RequestError.invalid('a resumable stream waits for its readers: it loses nothing')
+  return { consumers, policy: policy as Policy, resumable }
+}
+
+const createStream: Handler = (request, { engine, peer }) => {
+  const sharing = peer.extension > 0 ? readSharing(request) : undefined
+  engine.streams.table.create(readId(request, 'object_id'), sharing)
   return plainReply('create_stream_reply')
 }
 
@@ -46,6 +67,20 @@ const dropStream: Handler = (request, { engine }) => {
   return plainReply('drop_stream_reply')
 }
 
+const demandRoom: Handler = (request, { engine, peer }) => {
+  const id = request['id']
+  if (peer.extension === 0 || !isObjectId(id)) return undefined
+  const demand = { chunks: readSize(request, 'chunks'), bytes: readSize(request, 'bytes') }
+  engine.streams.writing.demand(peer, id, demand)
+  return undefined
+}
+
+const leaveStream: Handler = (request, { engine, peer }) => {
+  const id = request['id']
+  if (peer.extension > 0 && isObjectId(id)) engine.streams.leave(peer, id)
+  return undefined
+}
+
 export const streamRoutes = [
   route('create_stream_request', createStream, { work: true }),
   route('open_stream_request', openStream, { work: true }),
@@ -53,5 +88,7 @@ export const streamRoutes = [
   route('push_next_stream_chunk_request', pushChunk, { work: true }),
   route('pull_next_stream_chunk_request', pullChunk),
   route('stop_stream_request', stopStream),
-  route('drop_stream_request', dropStream)
+  route('drop_stream_request', dropStream),
+  route('demand_room', demandRoom, { oneWay: true }),
+  route('leave_stream', leaveStream, { oneWay: true })
 ]

@@ -3,29 +3,42 @@ import type { ObjectId } from '../../protocol/ids.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import { Waiting } from '../waiting.js'
-import { type Chunk, type Puller, type Stream, wrongState } from './stream.js'
+import type { Consumption } from './consumption.js'
+import type { Puller, Seat } from './seat.js'
+import type { SlowReaders } from './slow-readers.js'
+import { type Chunk, type Stream, wrongState } from './stream.js'
 import type { StreamTable } from './stream-table.js'
 
-/** Deletes a chunk with everything that belongs to it. `reader` is a foreign one that may still look at it. */
-export type DeleteChunk = (chunk: Chunk, reader?: Peer) => void
+/** What a reader that comes late has to read what the others have read already, in ms. */
+const catchUp = 1000
 
-/** How chunks get from a stream's queue to its reader, and when they are deleted. */
+/** How chunks get from the queue of a seat to its reader, and back out of the store. */
 export class StreamReading {
   readonly #table: StreamTable
-  readonly #deleteChunk: DeleteChunk
+  readonly #consumption: Consumption
+  readonly #slow: SlowReaders
   /** Called when a reader has been told of the end of its stream. */
   onEnd: () => void = () => {}
+  /** Called when a reader that would be faster than others has nothing left to do. */
+  onIdle: () => void = () => {}
 
-  constructor(table: StreamTable, deleteChunk: DeleteChunk) {
+  constructor(table: StreamTable, consumption: Consumption, slow: SlowReaders) {
     this.#table = table
-    this.#deleteChunk = deleteChunk
+    this.#consumption = consumption
+    this.#slow = slow
   }
 
-  addReader(stream: Stream, peer: Peer): void {
-    if (stream.readers.has(peer)) return
-    stream.readers.add(peer)
+  /** Gives a connection its seat. Throws 45 where all are taken. */
+  addReader(stream: Stream, peer: Peer): Seat {
+    const own = stream.seatOf(peer)
+    if (own) return own
+    const seat = stream.freeSeat
+    if (!seat) throw allTaken(stream)
+    seat.readers.add(peer)
     peer.reading.add(stream)
     this.#table.note(stream)
+    if (stream.sharing.policy === 'evict' && seat.backlog > 0) this.#letCatchUp(stream, seat)
+    return seat
   }
 
   /**
@@ -34,9 +47,9 @@ export class StreamReading {
    */
   pull(peer: Peer, id: ObjectId, make: (chunk: ObjectId) => string): string | Waiting {
     const stream = this.#table.get(id)
-    checkReadable(stream)
-    this.#leave(stream, Infinity)
-    return this.#take(stream, {
+    const seat = this.#readable(stream, peer)
+    this.#leave(stream, seat, Infinity)
+    return this.#take(stream, seat, {
       peer,
       max: 1,
       maxBytes: 0,
@@ -46,52 +59,102 @@ export class StreamReading {
 
   /**
    * The same for several chunks, of which the reader says with `leave` how many it has done with: at most `max`, and at
-   * most `maxBytes` in them, but at least one.
+   * most `maxBytes` in them, but at least one. `make` also gets how many chunks this reader has missed so far.
    */
   pullMany(
     peer: Peer,
     id: ObjectId,
     limits: { max: number; maxBytes: number },
-    make: (chunks: readonly Chunk[]) => string
+    make: (chunks: readonly Chunk[], missed: number) => string
   ): string | Waiting {
     const stream = this.#table.get(id)
-    checkReadable(stream)
-    return this.#take(stream, { peer, ...limits, make })
+    const seat = this.#readable(stream, peer)
+    return this.#take(stream, seat, { peer, ...limits, make: chunks => make(chunks, seat.missed) })
   }
 
   /** The reader has done with the oldest `count` chunks that it has. */
   leave(peer: Peer, id: ObjectId, count: number): void {
     const stream = this.#table.find(id)
-    if (stream?.readers.has(peer)) this.#leave(stream, count)
+    const seat = stream?.seatOf(peer)
+    if (stream && seat) this.#leave(stream, seat, count)
   }
 
-  /** Hands the waiting pull what there is for it: chunks, or the end. */
+  /** Hands the waiting pulls what there is for them: chunks, or the end. */
   serve(stream: Stream): void {
     this.#table.note(stream)
-    const { puller } = stream
-    if (!puller) return
-    if (stream.ready.length > 0) {
-      const chunks = this.#deliver(stream, puller)
-      puller.waiting.settle(() => puller.make(chunks))
-    } else if (stream.ended) {
-      puller.waiting.fail(this.#endOf(stream))
+    for (const seat of stream.seats) {
+      const { puller } = seat
+      if (!puller) continue
+      if (seat.ready.length > 0) {
+        const chunks = this.#deliver(stream, seat, puller)
+        puller.waiting.settle(() => puller.make(chunks))
+      } else if (stream.ended) {
+        puller.waiting.fail(this.#endOf(stream, seat))
+      }
     }
+  }
+
+  /**
+   * The connection reads no more. What it had not taken goes back in line if the stream is resumable, and is given up
+   * otherwise, with the seat.
+   */
+  removeReader(stream: Stream, peer: Peer, reason: RequestError): void {
+    const seat = stream.seatOf(peer)
+    peer.reading.delete(stream)
+    if (!seat) return
+    seat.puller?.waiting.fail(reason)
+    seat.readers.delete(peer)
+    if (stream.sharing.resumable && !(seat.endDelivered && seat.backlog === 0)) {
+      seat.rewind()
+    } else {
+      seat.gone ??= reason
+      this.#consumption.clear(stream, seat)
+    }
+    // With the last reader the stream goes, which is what its writer is told then.
+    if (stream.seats.every(({ gone }) => gone)) this.#table.note(stream)
+    else this.moved(stream)
   }
 
   /** Ends whatever is read from a stream that has been removed, and deletes its chunks. */
   clear(stream: Stream, error: RequestError): void {
-    stream.puller?.waiting.fail(error)
-    for (let chunk = stream.held.shift(); chunk; chunk = stream.held.shift()) this.#deleteChunk(chunk)
-    for (let chunk = stream.ready.shift(); chunk; chunk = stream.ready.shift()) this.#deleteChunk(chunk)
-    for (const reader of stream.readers) reader.reading.delete(stream)
-    stream.readers.clear()
+    for (const seat of stream.seats) {
+      seat.puller?.waiting.fail(error)
+      this.#consumption.clear(stream, seat)
+      for (const reader of seat.readers) reader.reading.delete(stream)
+      seat.readers.clear()
+    }
     this.#table.note(stream)
   }
 
-  #endOf(stream: Stream): RequestError {
-    // A reader that is told of the end has done with everything before it.
-    this.#leave(stream, Infinity)
-    stream.endDelivered = true
+  /** Something of a stream has been consumed or is in demand: whoever it concerns is told. */
+  moved(stream: Stream): void {
+    this.#slow.relieve(stream)
+    this.#consumption.tell(stream)
+    this.#table.note(stream)
+  }
+
+  #letCatchUp(stream: Stream, seat: Seat): void {
+    seat.safeUntil = performance.now() + catchUp
+    // Nothing else may move until then.
+    const timer = setTimeout(() => {
+      if (!this.#table.has(stream)) return
+      this.moved(stream)
+      this.onIdle()
+    }, catchUp + 1)
+    timer.unref()
+  }
+
+  #readable(stream: Stream, peer: Peer): Seat {
+    const seat = stream.seatOf(peer) ?? stream.freeSeat
+    if (!seat) throw allTaken(stream)
+    if (seat.gone) throw seat.gone
+    if (seat.puller) throw wrongState(stream, 'another reader is waiting')
+    return this.addReader(stream, peer)
+  }
+
+  #endOf(stream: Stream, seat: Seat): RequestError {
+    // What it holds is still to be looked at: a reader that pulls many at a time is told while it has some in line.
+    seat.endDelivered = true
     this.#table.note(stream)
     this.onEnd()
     return stream.ended === 'drained'
@@ -99,51 +162,47 @@ export class StreamReading {
       : new RequestError(Status.StreamFailed, stream.reason)
   }
 
-  #take(stream: Stream, pull: Omit<Puller, 'waiting'>): string | Waiting {
-    this.addReader(stream, pull.peer)
-    if (stream.ready.length > 0) return pull.make(this.#deliver(stream, pull))
-    if (stream.ended) throw this.#endOf(stream)
-    const waiting = new Waiting().onEnd(() => (stream.puller = undefined))
-    stream.puller = { ...pull, waiting }
+  #take(stream: Stream, seat: Seat, pull: Omit<Puller, 'waiting'>): string | Waiting {
+    if (seat.ready.length > 0) {
+      const chunks = this.#deliver(stream, seat, pull)
+      return pull.make(chunks)
+    }
+    if (stream.ended) throw this.#endOf(stream, seat)
+    const waiting = new Waiting().onEnd(() => (seat.puller = undefined))
+    seat.puller = { ...pull, waiting }
     return waiting
   }
 
   /** Moves what a pull may have from the queue to what the reader holds. */
-  #deliver(stream: Stream, { peer, max, maxBytes }: Omit<Puller, 'waiting'>): Chunk[] {
+  #deliver(stream: Stream, seat: Seat, { peer, max, maxBytes }: Omit<Puller, 'waiting'>): Chunk[] {
     const chunks: Chunk[] = []
     let bytes = 0
-    for (let next = stream.ready.peek(); next; next = stream.ready.peek()) {
+    for (let next = seat.ready.peek(); next; next = seat.ready.peek()) {
       bytes += next.bytes
       if (chunks.length > 0 && (chunks.length >= max || bytes > maxBytes)) break
-      stream.ready.shift()
+      seat.ready.shift()
       chunks.push(next)
-      stream.held.push({ ...next, reader: peer })
+      seat.held.push({ chunk: next, reader: peer })
+      this.#consumption.delivered(stream, next)
     }
+    this.#consumption.tell(stream)
     this.#table.note(stream)
     return chunks
   }
 
   /** Deletes the oldest `count` chunks that readers hold, and tells the writer that they were consumed. */
-  #leave(stream: Stream, count: number): void {
-    const before = stream.consumedChunks
+  #leave(stream: Stream, seat: Seat, count: number): void {
     for (let left = count; left > 0; left -= 1) {
-      const chunk = stream.held.shift()
-      if (!chunk) break
-      const { reader } = chunk
-      // A reader without shared memory has its own copy.
-      const looks = reader.extension === 0 && reader.carriesFds && !reader.closed
-      this.#deleteChunk(chunk, looks ? reader : undefined)
-      stream.consumedChunks += 1
-      stream.consumedBytes += chunk.bytes
+      const held = seat.held.shift()
+      if (!held) break
+      this.#consumption.left(stream, held.chunk, held.reader)
     }
-    const { opener } = stream
-    if (stream.consumedChunks > before && opener && opener.extension > 0 && !opener.closed) {
-      const { id, consumedChunks: chunks, consumedBytes: bytes } = stream
-      opener.notify({ event: 'stream_consumed', id, chunks, bytes })
-    }
+    this.moved(stream)
+    if (stream.sharing.policy === 'evict' && seat.backlog === 0) this.onIdle()
   }
 }
 
-function checkReadable(stream: Stream): void {
-  if (stream.puller) throw wrongState(stream, 'another reader is waiting')
+export function allTaken(stream: Stream): RequestError {
+  const why = stream.exclusive ? `has all of its ${stream.sharing.consumers} readers` : 'is already open'
+  return new RequestError(Status.StreamOpened, `the stream ${stream.id} ${why}`)
 }

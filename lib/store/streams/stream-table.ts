@@ -1,7 +1,7 @@
 import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
 import { RequestError } from '../request-error.js'
-import { Stream } from './stream.js'
+import { type Sharing, Stream } from './stream.js'
 
 /** How many streams that were dropped under their writer are remembered, to tell it why. */
 const maxDropped = 4096
@@ -24,7 +24,7 @@ export class StreamTable {
     return this.#consumable.size > 0
   }
 
-  /** How many streams are being read: some connection is there for it, and has not been told of its end. */
+  /** How many readers there are: seats that some connection has taken and that have not been told of the end. */
   get readers(): number {
     return this.#readers
   }
@@ -45,12 +45,10 @@ export class StreamTable {
   }
 
   /** Throws 11 if there is one with this id already. Any id will do. */
-  create(id: ObjectId): Stream {
+  create(id: ObjectId, sharing?: Sharing): void {
     if (this.#byId.has(id)) throw new RequestError(Status.ObjectExists, `the stream ${id} exists already`)
     this.#dropped.delete(id)
-    const stream = new Stream(id)
-    this.#byId.set(id, stream)
-    return stream
+    this.#byId.set(id, new Stream(id, sharing))
   }
 
   has(stream: Stream): boolean {
@@ -78,10 +76,15 @@ export class StreamTable {
 
   /** Keeps the sums over all streams right after something has changed. */
   note(stream: Stream): void {
-    if (stream.ready.length > 0 && stream.readers.size > 0) this.#consumable.add(stream)
+    let consumable = false
+    for (const seat of stream.seats) {
+      const read = seat.readers.size > 0 && !seat.gone
+      consumable ||= read && seat.ready.length > 0
+      const counted = read && !seat.endDelivered
+      if (counted !== seat.counted) this.#readers += counted ? 1 : -1
+      seat.counted = counted
+    }
+    if (consumable) this.#consumable.add(stream)
     else this.#consumable.delete(stream)
-    const counted = stream.readers.size > 0 && !stream.endDelivered
-    if (counted !== stream.counted) this.#readers += counted ? 1 : -1
-    stream.counted = counted
   }
 }

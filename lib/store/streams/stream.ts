@@ -2,10 +2,10 @@ import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
 import type { Template } from '../../protocol/template.js'
 import type { Blob } from '../blob.js'
-import { Fifo } from '../fifo.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import type { Waiting } from '../waiting.js'
+import { Seat } from './seat.js'
 
 /** A chunk on its way. `bytes` is what it was counted with when it was pushed. */
 export interface Chunk {
@@ -15,19 +15,30 @@ export interface Chunk {
   block?: Blob | undefined
 }
 
-/** A chunk that a reader has, until it leaves it behind: with its next pull, or by saying so. */
-export interface HeldChunk extends Chunk {
-  reader: Peer
+/** A chunk in a stream: one, however many readers there are. */
+export interface QueuedChunk extends Chunk {
+  /** Its place in the stream, from 0. */
+  number: number
+  /** How many seats have not left it behind. The last one deletes it. */
+  seats: number
+  /** How many seats have not been given it. */
+  undelivered: number
+  /** A foreign reader that has left it behind and may still look at it. */
+  foreign: Peer | undefined
 }
 
-/** A pull that waits: `max` chunks and `maxBytes` in them, but at least one, go to `make`. */
-export interface Puller {
-  peer: Peer
-  waiting: Waiting
-  max: number
-  maxBytes: number
-  make: (chunks: readonly Chunk[]) => string
+/** What happens when one reader of several is slower than the others; see SlowReaders. */
+export type Policy = 'wait' | 'drop' | 'evict'
+
+/** How a stream of several readers, or of one after the other, differs from a plain one. */
+export interface Sharing {
+  readonly consumers: number
+  readonly policy: Policy
+  /** What a lost reader had not taken is kept for the one that takes its seat. */
+  readonly resumable: boolean
 }
+
+const alone: Sharing = { consumers: 1, policy: 'wait', resumable: false }
 
 /** The state of one stream. What happens to it is decided by Streams. */
 export class Stream {
@@ -37,28 +48,51 @@ export class Stream {
   ended: 'drained' | 'failed' | undefined
   /** Why it failed, for the error that readers and writers get. */
   reason = ''
-  /** A reader has been told that there are no more chunks. */
-  endDelivered = false
-  readonly ready = new Fifo<Chunk>()
-  readonly held = new Fifo<HeldChunk>()
   /** Descriptions that the compact chunks of this stream share, by their number. */
   readonly templates: Template[] = []
   /** What get_next_stream_chunk made last, published by the next one. */
   writing: Blob | undefined
-  /** The pull that waits for a chunk. */
-  puller: Puller | undefined
   /** The get_next_stream_chunk that waits for memory. */
   allocation: Waiting | undefined
   readonly writers = new Set<Peer>()
-  readonly readers = new Set<Peer>()
   /** The connection that opened it for writing, which gets the events. */
   opener: Peer | undefined
+  pushedChunks = 0
   consumedChunks = 0
   consumedBytes = 0
-  /** Counted among those that are being read. */
-  counted = false
+  /** What of `consumedChunks` the opener has been told. */
+  toldChunks = 0
+  /** What must have been consumed for the writer to go on. Only where slow readers do not hold it for ever. */
+  demand: { chunks: number; bytes: number } | undefined
+  readonly sharing: Sharing
+  readonly seats: readonly Seat[]
+  /** Whether a seat belongs to one connection at a time. A plain stream has one seat for whoever comes. */
+  readonly exclusive: boolean
 
-  constructor(readonly id: ObjectId) {}
+  constructor(
+    readonly id: ObjectId,
+    sharing?: Sharing
+  ) {
+    this.sharing = sharing ?? alone
+    this.exclusive = sharing !== undefined
+    this.seats = Array.from({ length: this.sharing.consumers }, () => new Seat())
+  }
+
+  /** The seat that a connection sits on. */
+  seatOf(peer: Peer): Seat | undefined {
+    return this.seats.find(seat => seat.readers.has(peer))
+  }
+
+  /** A seat that a connection could take. */
+  get freeSeat(): Seat | undefined {
+    if (!this.exclusive) return this.seats[0]
+    return this.seats.find(seat => seat.readers.size === 0 && !seat.gone)
+  }
+
+  /** Whether every reader that came has been told of the end, and none is still to come. */
+  get endDelivered(): boolean {
+    return this.seats.every(seat => seat.endDelivered)
+  }
 }
 
 export function wrongState(stream: Stream, why: string): RequestError {

@@ -5,7 +5,9 @@ import type { MemoryQueue } from '../memory-queue.js'
 import type { Metadata } from '../metadata.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
-import { type DeleteChunk, StreamReading } from './reading.js'
+import { Consumption, type DeleteChunk } from './consumption.js'
+import { allTaken, StreamReading } from './reading.js'
+import { SlowReaders } from './slow-readers.js'
 import { type Stream, wrongState } from './stream.js'
 import { StreamTable } from './stream-table.js'
 import { StreamWriting } from './writing.js'
@@ -15,9 +17,10 @@ const forReading = 1n
 const forWriting = 2n
 
 /**
- * The streams: queues of chunks between one writer and one reader. A stream ends when its writer stops it, and it fails
- * when the last connection that writes to it closes before. It is dropped, with its chunks, when a connection that reads
- * from it closes before the end.
+ * The streams: queues of chunks between one writer and one reader, or as many as it was created for. A stream ends when
+ * its writer stops it, and it fails when the last connection that writes to it closes before. It is dropped, with its
+ * chunks, when a connection that reads from it closes before the end; a shared one when the last of them does, and a
+ * resumable one never.
  */
 export class Streams {
   readonly table = new StreamTable()
@@ -27,19 +30,26 @@ export class Streams {
   onProgress: () => void = () => {}
 
   constructor(blobs: Blobs, metadata: Metadata, memory: MemoryQueue, deleteChunk: DeleteChunk) {
-    this.reading = new StreamReading(this.table, deleteChunk)
-    this.writing = new StreamWriting(this.table, this.reading, blobs, metadata, memory)
+    const consumption = new Consumption(deleteChunk, (reader, block) => blobs.lease(reader, block))
+    const slow = new SlowReaders(consumption)
+    this.reading = new StreamReading(this.table, consumption, slow)
+    this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory)
     this.reading.onEnd = () => this.onProgress()
+    this.reading.onIdle = () => memory.freed()
+    memory.relieve = request => this.writing.relieve(request)
   }
 
   /** Throws 45 if one of the mode's bits is taken; each can be taken once. */
   open(peer: Peer, id: ObjectId, mode: bigint): void {
     const stream = this.table.get(id)
     const bits = Number(BigInt.asUintN(32, mode))
-    if ((stream.opened & bits) !== 0)
-      throw new RequestError(Status.StreamOpened, `the stream ${id} is already open`)
-    stream.opened |= bits
-    if ((mode & forReading) !== 0n) this.reading.addReader(stream, peer)
+    const reads = (mode & forReading) !== 0n
+    // A seat that is free again can be taken again, which a bit of the mode cannot.
+    const once = stream.exclusive ? bits & ~Number(forReading) : bits
+    if ((stream.opened & once) !== 0 || (reads && stream.exclusive && !canSit(stream, peer)))
+      throw allTaken(stream)
+    stream.opened |= once
+    if (reads) this.reading.addReader(stream, peer)
     if ((mode & forWriting) !== 0n) {
       this.writing.addWriter(stream, peer)
       stream.opener = peer
@@ -65,6 +75,12 @@ export class Streams {
     this.#remove(stream, new RequestError(Status.StreamFailed, `the stream ${id} was dropped`))
   }
 
+  /** The connection reads no more from this stream. */
+  leave(peer: Peer, id: ObjectId): void {
+    const stream = this.table.find(id)
+    if (stream && peer.reading.has(stream)) this.#readerGone(stream, peer)
+  }
+
   /** What the end of a connection means for the streams it used. */
   disconnect(peer: Peer): void {
     for (const stream of [...peer.reading]) this.#readerGone(stream, peer)
@@ -88,16 +104,16 @@ export class Streams {
   get draining(): boolean {
     return this.table
       .all()
-      .some(stream => stream.readers.size > 0 && !stream.endDelivered && stream.ended !== undefined)
+      .some(({ ended, seats }) => ended !== undefined && seats.some(seat => seat.counted))
   }
 
   #readerGone(stream: Stream, peer: Peer): void {
-    stream.readers.delete(peer)
-    this.table.note(stream)
-    if (!this.table.has(stream)) return
     const error = new RequestError(Status.StreamFailed, 'the reader of the stream went away')
+    this.reading.removeReader(stream, peer, error)
+    if (!this.table.has(stream) || stream.seats.some(seat => !seat.gone)) return
+    const { endDelivered } = stream
     this.#remove(stream, error)
-    if (!stream.endDelivered) this.table.remember(stream.id, error)
+    if (!endDelivered) this.table.remember(stream.id, error)
   }
 
   #writerGone(stream: Stream, peer: Peer): void {
@@ -126,4 +142,8 @@ export class Streams {
     this.reading.clear(stream, error)
     this.onProgress()
   }
+}
+
+function canSit(stream: Stream, peer: Peer): boolean {
+  return stream.freeSeat !== undefined && stream.seatOf(peer) === undefined
 }

@@ -2,12 +2,13 @@ import { Status } from '../../errors.js'
 import { emptyBlobId, isBlobId, type ObjectId } from '../../protocol/ids.js'
 import type { Blob } from '../blob.js'
 import type { Blobs } from '../blobs.js'
-import type { MemoryQueue } from '../memory-queue.js'
+import type { MemoryQueue, MemoryRequest } from '../memory-queue.js'
 import type { Metadata } from '../metadata.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import { Waiting } from '../waiting.js'
 import type { StreamReading } from './reading.js'
+import type { SlowReaders } from './slow-readers.js'
 import { type Chunk, type Stream, wrongState } from './stream.js'
 import type { StreamTable } from './stream-table.js'
 
@@ -18,6 +19,7 @@ const threshold = 0.8
 export class StreamWriting {
   readonly #table: StreamTable
   readonly #reading: StreamReading
+  readonly #slow: SlowReaders
   readonly #blobs: Blobs
   readonly #metadata: Metadata
   readonly #memory: MemoryQueue
@@ -27,12 +29,14 @@ export class StreamWriting {
   constructor(
     table: StreamTable,
     reading: StreamReading,
+    slow: SlowReaders,
     blobs: Blobs,
     metadata: Metadata,
     memory: MemoryQueue
   ) {
     this.#table = table
     this.#reading = reading
+    this.#slow = slow
     this.#blobs = blobs
     this.#metadata = metadata
     this.#memory = memory
@@ -62,10 +66,30 @@ export class StreamWriting {
     return stream
   }
 
-  /** Queues chunks, and hands them to the reader that waits. */
+  /** Queues chunks, and hands them to the readers that wait. */
   queue(stream: Stream, chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) stream.ready.push(chunk)
+    for (const chunk of chunks) this.#append(stream, chunk)
     this.#reading.serve(stream)
+    if (stream.demand) this.#reading.moved(stream)
+  }
+
+  /** The writer cannot go on before so much of what it has pushed has been consumed. */
+  demand(peer: Peer, id: ObjectId, demand: { chunks: number; bytes: number }): void {
+    const stream = this.#table.find(id)
+    if (!stream?.writers.has(peer) || stream.sharing.policy === 'wait') return
+    stream.demand = demand
+    this.#reading.moved(stream)
+  }
+
+  /** Memory is short: gives up something of a stream that the request writes to, if its policy allows that. */
+  relieve(request: MemoryRequest): boolean {
+    const streams = request.stream ? [request.stream] : request.peer.writing
+    for (const stream of streams) {
+      if (!this.#slow.giveUp(stream)) continue
+      this.#reading.moved(stream)
+      return true
+    }
+    return false
   }
 
   /**
@@ -113,7 +137,7 @@ export class StreamWriting {
     stream.writing = undefined
     if (!blob || blob.deleted) return
     this.#blobs.seal(blob)
-    stream.ready.push({ id: blob.id, bytes: blob.size })
+    this.#append(stream, { id: blob.id, bytes: blob.size })
   }
 
   /** Frees what get_next_stream_chunk made: nobody will publish it. */
@@ -130,6 +154,22 @@ export class StreamWriting {
     if (opener && opener !== by && opener.extension > 0 && !opener.closed) {
       opener.notify({ event: 'stream_failed', id: stream.id, code: error.status, message: error.message })
     }
+  }
+
+  #append(stream: Stream, { id, bytes, block }: Chunk): void {
+    const seats = stream.exclusive ? stream.seats.filter(seat => !seat.gone) : stream.seats
+    const count = seats.length
+    const chunk = {
+      id,
+      bytes,
+      block,
+      number: stream.pushedChunks,
+      seats: count,
+      undelivered: count,
+      foreign: undefined
+    }
+    stream.pushedChunks += 1
+    for (const seat of seats) seat.ready.push(chunk)
   }
 
   #bytesOf(chunk: ObjectId): number {

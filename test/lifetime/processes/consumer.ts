@@ -23,12 +23,14 @@ async function hold(count: number): Promise<never> {
 const kept: RecordBatch[] = []
 const wrong: number[] = []
 let count = 0
+let skipped = 0
 let code: string | undefined
 try {
   if (job.holdAfter === 0) await hold(0)
   for await (const batch of reader) {
-    if (numberOf(batch) !== count) wrong.push(count)
-    if (job.tells === true) await report({ read: count })
+    if (job.resumes === true && count === 0) skipped = numberOf(batch)
+    if (numberOf(batch) !== skipped + count) wrong.push(count)
+    if (job.tells === true) await report({ read: skipped + count })
     count += 1
     if (job.pause !== undefined) await delay(job.pause)
     if (job.chunks === 'keep') kept.push(batch)
@@ -39,7 +41,7 @@ try {
   code = (error as VineyardError).code
 }
 kept.forEach((batch, index) => {
-  if (numberOf(batch) !== index) wrong.push(index)
+  if (numberOf(batch) !== skipped + index) wrong.push(index)
 })
 for (const batch of kept) release(batch)
 const copied = stream.stats().chunksCopied

@@ -1,0 +1,74 @@
+import { Status } from '../../errors.js'
+import { RequestError } from '../request-error.js'
+import type { Consumption } from './consumption.js'
+import type { Seat } from './seat.js'
+import type { Stream } from './stream.js'
+
+/**
+ * What is done about a reader that the others and the writer would have to wait for, by the policy of the stream: `drop`
+ * lets it miss its oldest chunks, `evict` fails it as soon as another reader has nothing left to read. Where nobody reads
+ * faster than the slowest, `evict` waits as `wait` does, and so it does for readers that have not come yet. One that
+ * comes late has a second to catch up.
+ */
+export class SlowReaders {
+  readonly #consumption: Consumption
+
+  constructor(consumption: Consumption) {
+    this.#consumption = consumption
+  }
+
+  /** Does what the writer's demand needs; called whenever something has moved. */
+  relieve(stream: Stream): void {
+    const { demand } = stream
+    if (!demand) return
+    while (stream.consumedChunks < demand.chunks || stream.consumedBytes < demand.bytes) {
+      if (!this.giveUp(stream)) break
+    }
+    if (stream.consumedChunks >= demand.chunks && stream.consumedBytes >= demand.bytes)
+      stream.demand = undefined
+  }
+
+  /** Gives up the oldest chunk, or the slowest reader. False if there is none to be given up. */
+  giveUp(stream: Stream): boolean {
+    switch (stream.sharing.policy) {
+      case 'wait':
+        return false
+      case 'drop':
+        return this.#drop(stream)
+      case 'evict':
+        return this.#evict(stream)
+    }
+  }
+
+  /** The oldest chunk that somebody has not been given. */
+  #drop(stream: Stream): boolean {
+    let oldest = Infinity
+    for (const seat of stream.seats) oldest = Math.min(oldest, seat.ready.peek()?.number ?? Infinity)
+    if (oldest === Infinity) return false
+    for (const seat of stream.seats) {
+      if (seat.ready.peek()?.number !== oldest) continue
+      seat.missed += 1
+      this.#consumption.skip(stream, seat)
+    }
+    return true
+  }
+
+  #evict(stream: Stream): boolean {
+    const present = stream.seats.filter(seat => !seat.gone)
+    if (!present.some(seat => seat.readers.size > 0 && seat.backlog === 0)) return false
+    const slowest = present.reduce((a, b) => (b.backlog > a.backlog ? b : a))
+    if (slowest.backlog === 0 || slowest.readers.size === 0 || slowest.safeUntil > performance.now())
+      return false
+    this.#fail(stream, slowest)
+    return true
+  }
+
+  #fail(stream: Stream, seat: Seat): void {
+    const message = `stream ${stream.id}: this reader was too slow, and the others did not wait for it`
+    const [reader] = seat.readers
+    const status = (reader?.extension ?? 0) > 0 ? Status.ReaderEvicted : Status.StreamFailed
+    seat.gone = new RequestError(status, message)
+    this.#consumption.clear(stream, seat)
+    seat.puller?.waiting.fail(seat.gone)
+  }
+}
