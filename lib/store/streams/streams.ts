@@ -111,6 +111,11 @@ export class Streams {
     const error = new RequestError(Status.StreamFailed, 'the reader of the stream went away')
     this.reading.removeReader(stream, peer, error)
     if (!this.table.has(stream) || stream.seats.some(seat => !seat.gone)) return
+    if (stream.seats.some(seat => seat.readers.size > 0)) {
+      // One that was evicted is still to be told.
+      if (!stream.ended) this.#fail(stream, 'its readers went away', undefined)
+      return
+    }
     const { endDelivered } = stream
     this.#remove(stream, error)
     if (!endDelivered) this.table.remember(stream.id, error)

@@ -214,6 +214,20 @@ describe('streams that are shared', () => {
       expect(writer.push(id, writer.chunk(5)).code).to.equal(undefined)
     })
 
+    it('tells a reader that was evicted even when the others have gone, and the writer that they have', () => {
+      create({ consumers: 2, policy: 'evict' })
+      const [fast, slow] = [openReader(), openReader()]
+      push()
+      demand(1)
+      taken(fast)
+      pull(fast, { consumed: 1 })
+      leave(fast)
+      expect(writer.events.at(-1)).to.include({ event: 'stream_failed', code: 43 })
+      expect(pull(slow).reply.code).to.equal(1043)
+      leave(slow)
+      expect(store.engine.streams.table.count).to.equal(0)
+    })
+
     it('evicts nobody while all are equally slow, and none that has not come', () => {
       create({ consumers: 2, policy: 'evict' })
       const one = openReader()
