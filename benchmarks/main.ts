@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { describeEnvironment, environment } from './environment.js'
-import { table } from './report/table.js'
+import { head, row } from './report/table.js'
 import { compare, type Comparison } from './runner/compare.js'
 import { profileInto } from './runner/profile.js'
 import { trials } from './trials/trials.js'
@@ -33,14 +33,15 @@ const chosen = trials.filter(({ name }) => only.length === 0 || only.includes(na
 const found = environment()
 console.log(describeEnvironment(found))
 const results: { trial: string; comparisons: Comparison[] }[] = []
-for (const { name, title, cases } of chosen) {
+for (const { name: trial, title, cases } of chosen) {
   const comparisons: Comparison[] = []
+  console.log(`\n${title}\n${head}`)
   for (const one of cases.filter(({ name }) => name.includes(part))) {
-    if (process.stderr.isTTY) process.stderr.write(`\x1b[K${name}: ${one.name} …\r`)
-    comparisons.push(...(await compare(one, rounds, pace)))
+    const found = await compare(one, rounds, pace)
+    for (const comparison of found) console.log(row(comparison))
+    comparisons.push(...found)
   }
-  if (comparisons.length > 0) console.log(`\n${title}\n${table(comparisons)}`)
-  results.push({ trial: name, comparisons })
+  results.push({ trial, comparisons })
 }
 const file = fileURLToPath(new URL('../../benchmarks/results.json', import.meta.url))
 writeFileSync(file, `${JSON.stringify({ environment: found, rounds, results }, undefined, 2)}\n`)

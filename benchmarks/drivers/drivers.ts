@@ -1,5 +1,6 @@
 import type { Driver, Place } from '../model.js'
 import { arrowIpc, unixSocket } from './arrow-ipc.js'
+import { inPlace } from './in-place.js'
 import { memcpy } from './memcpy.js'
 import { nodeStreams, streamsOn, writerAndReader } from './store.js'
 import { worker } from './worker.js'
@@ -14,6 +15,7 @@ async function nowhere(): Promise<Place> {
 export const drivers = {
   store: { title: 'this package', place: streamsOn('store'), ends: nodeStreams },
   'store-writer': { title: 'its writer and reader', place: streamsOn('store'), ends: writerAndReader },
+  'store-in-place': { title: 'this package, in place', place: streamsOn('store'), ends: inPlace },
   vineyardd: { title: 'this package on vineyardd', place: streamsOn('vineyardd'), ends: nodeStreams },
   'python-store': { title: 'Python on our store', place: streamsOn('store') },
   'python-vineyardd': { title: 'Python on vineyardd', place: streamsOn('vineyardd') },

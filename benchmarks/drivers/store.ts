@@ -12,14 +12,12 @@ import {
 } from 'vineyard-streams'
 import type { Chunk, NodeEnds, Place, Work } from '../model.js'
 import { startServer, type ServerKind } from '../runner/servers.js'
+import { putObjects } from './live-objects.js'
 
 export interface StreamAddress {
   socket: string
   stream: ObjectId
 }
-
-/** Requests of a client that are under way at the same time. */
-const atOnce = 1000
 
 const types = { recordbatch: RecordBatchStream, dataframe: DataframeStream, byte: ByteStream }
 
@@ -51,14 +49,6 @@ export function streamsOn(server: ServerKind): (work: Work) => Promise<Place<Str
   }
 }
 
-/** Small tensors, each an object with a blob. */
-async function putObjects(client: Client, count: number): Promise<void> {
-  for (let left = count; left > 0; left -= atOnce) {
-    const puts = Array.from({ length: Math.min(left, atOnce) }, (_, i) => client.put(Float64Array.of(i)))
-    await Promise.all(puts)
-  }
-}
-
 /** This package as its users have it: a core Writable on one side and a core Readable on the other. */
 export const nodeStreams: NodeEnds<StreamAddress> = {
   async send(address, chunks, work) {
@@ -79,7 +69,7 @@ export const nodeStreams: NodeEnds<StreamAddress> = {
 }
 
 /** Appends of a writer that are under way at the same time. */
-const underWay = 64
+export const underWay = 64
 
 /** This package's lower level: a writer and a reader. */
 export const writerAndReader: NodeEnds<StreamAddress> = {

@@ -40,14 +40,25 @@ def make_chunk(work, number):
     return make_batch(work['size'], work.get('columns', 'numbers'), number)
 
 
-def append_object(client, writer, chunk):
-    """Nothing holds a producer of objects back: where the memory is full it has to ask again."""
-    while True:
-        try:
-            writer.append(client.put(chunk))
-            return
-        except vineyard.NotEnoughMemoryException:
-            time.sleep(0.001)
+class ObjectSender:
+    """
+    Nothing holds a producer of objects back, and a put that fails for want of memory leaks what it had: so this one looks
+    now and then how far the consumer has come, as a careful user would. A chunk that was pulled is gone with the next pull.
+    """
+
+    def __init__(self, work):
+        self.window = max(4, min(64, 128 * 2**20 // work['bytes']))
+        self.pushed = []
+
+    def __call__(self, client, writer, chunk):
+        if len(self.pushed) >= self.window:
+            half = len(self.pushed) // 2
+            while client.exists(self.pushed[half]):
+                time.sleep(0.0005)
+            del self.pushed[: half + 1]
+        chunk_id = client.put(chunk)
+        writer.append(chunk_id)
+        self.pushed.append(chunk_id)
 
 
 def write_bytes(_client, writer, chunk):
@@ -58,13 +69,13 @@ def write_frame(_client, writer, chunk):
     writer.write(chunk)
 
 
-senders = {'recordbatch': append_object, 'byte': write_bytes, 'dataframe': write_frame}
+senders = {'recordbatch': ObjectSender, 'byte': lambda _: write_bytes, 'dataframe': lambda _: write_frame}
 
 
 def produce(client, stream, work, distinct):
     chunks = [make_chunk(work, number) for number in range(distinct)]
     writer = stream.open_writer(client)
-    send = senders[work['stream']]
+    send = senders[work['stream']](work)
     while True:
         for chunk in chunks:
             send(client, writer, chunk)

@@ -12,20 +12,28 @@ function withSpread({ median, low, high }: Spread): string {
   return `${figure(median)} (${figure(low)}–${figure(high)})`
 }
 
-/** Lines of text with the columns one below the other. */
-function align(rows: readonly string[][]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
-  return rows.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd()
-  )
+const widths = [32, 9, 26, 28, 26, 28, 0]
+
+function line(cells: readonly string[]): string {
+  return cells
+    .map((cell, column) => cell.padEnd(widths[column]!))
+    .join('')
+    .trimEnd()
 }
 
-/** What the comparisons of a trial found: medians with lowest and highest. */
-export function table(comparisons: readonly Comparison[]): string {
-  const rows = comparisons.map(({ case: name, unit, ours, rival, ratio }) => [
+export const head = line([
+  'work',
+  'unit',
+  'ours',
+  'median (range)',
+  'against',
+  'median (range)',
+  'ours / theirs'
+])
+
+/** One comparison as a line under `head`: medians with lowest and highest. */
+export function row({ case: name, unit, ours, rival, ratio }: Comparison): string {
+  return line([
     name,
     unit,
     ours.title,
@@ -34,6 +42,4 @@ export function table(comparisons: readonly Comparison[]): string {
     withSpread(rival),
     `${withSpread(ratio)}×`
   ])
-  const head = ['work', 'unit', 'ours', 'median (range)', 'against', 'median (range)', 'ours / theirs']
-  return align([head, ...rows]).join('\n')
 }

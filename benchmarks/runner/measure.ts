@@ -4,9 +4,7 @@ import type { Driver, Metrics, Work } from '../model.js'
 import type { Child } from './child.js'
 import { startNode, startPython } from './start.js'
 import type { StreamJob } from './stream-job.js'
-
-/** Longest time that a measurement may take beyond what it is meant to, in ms. */
-const patience = 30_000
+import { within } from './within.js'
 
 /** One measurement in fresh processes: a server if the driver has one, a consumer and a producer. */
 export async function measureDriver(driver: DriverName, work: Work): Promise<Metrics> {
@@ -30,22 +28,10 @@ export async function measureDriver(driver: DriverName, work: Work): Promise<Met
     return Promise.race([consumer.next<Metrics>(), producer.next<never>()])
   }
   try {
-    return await within(work.warmUp + work.measure + patience, measuring(), driver)
+    return await within(work, measuring(), driver)
   } finally {
     await Promise.all(started.map(end => end.end()))
     await place.close()
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing was measured within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

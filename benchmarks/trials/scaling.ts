@@ -25,7 +25,6 @@ export const liveObjects: Trial = {
   title: 'Batches of 1,000 rows while many objects live in the store',
   cases: [
     living(0, 'store', 'this client'),
-    living(10_000, 'store', 'this client'),
     living(100_000, 'store', 'this client'),
     living(100_000, 'python-store', 'Python')
   ]

@@ -1,5 +1,7 @@
 import type { Trial } from '../trial.js'
 import { bytes } from './bytes.js'
+import { inPlace } from './in-place.js'
+import { latency } from './latency.js'
 import { pythonStore, vineyardd } from './python.js'
 import { recordbatch, strings } from './recordbatch.js'
 import { liveObjects, parallel } from './scaling.js'
@@ -9,7 +11,9 @@ export const trials: readonly Trial[] = [
   recordbatch,
   strings,
   sources,
+  inPlace,
   bytes,
+  latency,
   vineyardd,
   pythonStore,
   liveObjects,
