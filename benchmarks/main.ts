@@ -1,47 +1,80 @@
-/** `npm run bench`: measures this package beside its rivals, prints a table and writes results.json. */
+/**
+ * `npm run bench`: measures this package beside its rivals. Prints tables, writes results.json, and draws chart.svg when
+ * everything was measured.
+ */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { describeEnvironment, environment } from './environment.js'
+import { goals } from './goals.js'
+import { chart } from './report/chart.js'
+import { judge, type Result } from './report/results.js'
 import { head, row } from './report/table.js'
-import { compare, type Comparison } from './runner/compare.js'
+import { compare } from './runner/compare.js'
 import { profileInto } from './runner/profile.js'
+import type { Case } from './trial.js'
 import { trials } from './trials/trials.js'
 
 interface Options {
   only: string[]
-  case?: string
+  case: string
   rounds: number
   quick: boolean
   profile?: string
 }
 
-const options = new Command('bench')
+const names = trials.map(({ name }) => name)
+const command = new Command('bench')
   .description('measures this package beside its rivals')
-  .option('-o, --only <trials...>', `only these trials: ${trials.map(({ name }) => name).join(', ')}`, [])
-  .option('-c, --case <text>', 'only the cases whose name contains this text')
-  .option('-r, --rounds <count>', 'how often each side is measured', Number, 3)
-  .option('-q, --quick', 'measure for a shorter time', false)
+  .option('-o, --only <trials...>', `only these trials: ${names.join(', ')}`, [])
+  .option('-c, --case <text>', 'only the cases whose name contains this text', '')
+  .option('-r, --rounds <count>', 'how often each side is measured', Number, 5)
+  .option('-q, --quick', 'only what has a goal, three rounds, for a shorter time: about ten minutes', false)
   .option('-p, --profile <directory>', 'write what V8 samples in every Node process to this directory')
   .parse()
-  .opts<Options>()
+const options = command.opts<Options>()
+const { only, quick, profile } = options
+const unknown = only.find(name => !names.includes(name))
+if (unknown !== undefined) command.error(`there is no trial ${unknown}: ${names.join(', ')}`)
 
-const { only, case: part = '', rounds, quick, profile } = options
 profileInto(profile)
-const pace = quick ? { warmUp: 300, measure: 500 } : { warmUp: 600, measure: 1000 }
-const chosen = trials.filter(({ name }) => only.length === 0 || only.includes(name))
+const rounds = quick && command.getOptionValueSource('rounds') === 'default' ? 3 : options.rounds
+const pace = quick ? { warmUp: 400, measure: 500 } : { warmUp: 800, measure: 1200 }
+const place = (name: string): string => fileURLToPath(new URL(`../../benchmarks/${name}`, import.meta.url))
 const found = environment()
-console.log(describeEnvironment(found))
-const results: { trial: string; comparisons: Comparison[] }[] = []
-for (const { name: trial, title, cases } of chosen) {
-  const comparisons: Comparison[] = []
-  console.log(`\n${title}\n${head}`)
-  for (const one of cases.filter(({ name }) => name.includes(part))) {
-    const found = await compare(one, rounds, pace)
-    for (const comparison of found) console.log(row(comparison))
-    comparisons.push(...found)
-  }
-  results.push({ trial, comparisons })
+const caption = describeEnvironment(found)
+console.log(caption)
+
+/** A case without the rivals that no goal is about; undefined where none is left. */
+function withGoals(trial: string, one: Case): Case | undefined {
+  const aims = goals.filter(goal => goal.trial === trial && goal.case === one.name)
+  const [ours, ...rivals] = one.sides
+  const aimedAt = rivals.filter(({ title }) => aims.some(({ against }) => against === title))
+  return aimedAt.length === 0 ? undefined : { ...one, sides: [ours, ...aimedAt] }
 }
-const file = fileURLToPath(new URL('../../benchmarks/results.json', import.meta.url))
-writeFileSync(file, `${JSON.stringify({ environment: found, rounds, results }, undefined, 2)}\n`)
+
+const results: Result[] = []
+for (const { name: trial, title, cases } of trials) {
+  if (only.length > 0 && !only.includes(trial)) continue
+  const result: Result = { trial, title, comparisons: [] }
+  results.push(result)
+  console.log(`\n${trial}: ${title}\n${head}`)
+  for (const each of cases) {
+    const one = quick ? withGoals(trial, each) : each
+    if (!one?.name.includes(options.case)) continue
+    try {
+      const judged = (await compare(one, rounds, pace)).map(comparison => judge(trial, comparison))
+      for (const comparison of judged) console.log(row(comparison))
+      result.comparisons.push(...judged)
+    } catch (error) {
+      // The others are worth having all the same.
+      console.log(`${one.name}: ${(error as Error).message}`)
+      process.exitCode = 1
+    }
+  }
+}
+writeFileSync(
+  place('results.json'),
+  `${JSON.stringify({ environment: found, rounds, pace, results }, undefined, 2)}\n`
+)
+if (only.length === 0 && options.case === '') writeFileSync(place('chart.svg'), chart(results, caption))

@@ -19,6 +19,8 @@ export interface Work {
   streams?: number
   /** Objects that live in the store beside the streams. */
   liveObjects?: number
+  /** Stop after this many bytes instead of a time. */
+  totalBytes?: number
   /** Milliseconds before measuring begins and while it lasts. */
   warmUp: number
   measure: number
@@ -34,6 +36,8 @@ export type Chunk = RecordBatch | Uint8Array
 export interface Place<T = unknown> {
   /** Plain values only; one for each stream. */
   readonly addresses: readonly T[]
+  /** The server, if there is one. */
+  readonly pid?: number
   close(): Promise<void>
 }
 

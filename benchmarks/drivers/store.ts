@@ -36,7 +36,7 @@ async function open({ socket, stream }: StreamAddress, work: Work): Promise<any>
 /** A server of its own with as many streams as are wanted. */
 export function streamsOn(server: ServerKind): (work: Work) => Promise<Place<StreamAddress>> {
   return async work => {
-    const { socket, close } = await startServer(server)
+    const { socket, pid, close } = await startServer(server)
     const client = await connect(socket)
     await putObjects(client, work.liveObjects ?? 0)
     const addresses: StreamAddress[] = []
@@ -45,7 +45,7 @@ export function streamsOn(server: ServerKind): (work: Work) => Promise<Place<Str
       addresses.push({ socket, stream: id })
     }
     await client.close()
-    return { addresses, close }
+    return { addresses, pid, close }
   }
 }
 

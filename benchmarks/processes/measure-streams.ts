@@ -17,7 +17,7 @@ class Meter {
 
   /** A chunk has arrived. Returns the result when the time is over. */
   arrived(): Metrics | undefined {
-    const { warmUp, measure } = this.#work
+    const { warmUp, measure, totalBytes } = this.#work
     const now = performance.now()
     this.#started ||= now
     if (this.#begun === 0) {
@@ -27,7 +27,11 @@ class Meter {
       return undefined
     }
     this.#count += 1
-    return now - this.#begun < measure ? undefined : this.#result((now - this.#begun) / 1000)
+    const going =
+      totalBytes === undefined
+        ? now - this.#begun < measure
+        : this.#count * chunkBytes(this.#work) < totalBytes
+    return going ? undefined : this.#result((now - this.#begun) / 1000)
   }
 
   #result(seconds: number): Metrics {

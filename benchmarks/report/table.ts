@@ -1,4 +1,4 @@
-import type { Comparison } from '../runner/compare.js'
+import type { Judged } from './results.js'
 import type { Spread } from '../statistics.js'
 
 /** Three digits that mean something, and no more. */
@@ -12,7 +12,7 @@ function withSpread({ median, low, high }: Spread): string {
   return `${figure(median)} (${figure(low)}–${figure(high)})`
 }
 
-const widths = [32, 9, 26, 28, 26, 28, 0]
+const widths = [32, 9, 26, 28, 26, 28, 24, 0]
 
 function line(cells: readonly string[]): string {
   return cells
@@ -32,7 +32,7 @@ export const head = line([
 ])
 
 /** One comparison as a line under `head`: medians with lowest and highest. */
-export function row({ case: name, unit, ours, rival, ratio }: Comparison): string {
+export function row({ case: name, unit, ours, rival, ratio, goal }: Judged): string {
   return line([
     name,
     unit,
@@ -40,6 +40,7 @@ export function row({ case: name, unit, ours, rival, ratio }: Comparison): strin
     withSpread(ours),
     rival.title,
     withSpread(rival),
-    `${withSpread(ratio)}×`
+    `${withSpread(ratio)}×`,
+    goal ? `${goal.atLeast === undefined ? '≤' : '≥'} ${figure(goal.atLeast ?? goal.atMost ?? 1)}×` : ''
   ])
 }

@@ -2,6 +2,7 @@ import { chunkBytes, distinctChunks } from '../data/batches.js'
 import { drivers, type DriverName } from '../drivers/drivers.js'
 import type { Driver, Metrics, Work } from '../model.js'
 import type { Child } from './child.js'
+import { residentMemory } from './resident.js'
 import { startNode, startPython } from './start.js'
 import type { StreamJob } from './stream-job.js'
 import { within } from './within.js'
@@ -25,7 +26,9 @@ export async function measureDriver(driver: DriverName, work: Work): Promise<Met
     for (const _ of place.addresses) await consumer.next()
     const producer = start('producer')
     // A producer tells nothing: it can only end, which is its failure.
-    return Promise.race([consumer.next<Metrics>(), producer.next<never>()])
+    const found = await Promise.race([consumer.next<Metrics>(), producer.next<never>()])
+    const pids = started.map(({ process }) => process.pid!)
+    return { ...found, ...residentMemory(place.pid === undefined ? pids : [...pids, place.pid]) }
   }
   try {
     return await within(work, measuring(), driver)

@@ -22,14 +22,21 @@ function daemon(): string {
   return join(lib, version ?? '', 'site-packages/vineyard/bdist/vineyardd')
 }
 
+export interface Server {
+  socket: string
+  pid: number
+  close: () => Promise<void>
+}
+
 /** A server of its own process, listening. */
-export async function startServer(kind: ServerKind): Promise<{ socket: string; close: () => Promise<void> }> {
+export async function startServer(kind: ServerKind): Promise<Server> {
   const { path, remove } = socketPath()
   const child = kind === 'store' ? startStore(path) : startVineyardd(path)
   const exited = once(child, 'exit')
   await listening(child, path)
   return {
     socket: path,
+    pid: child.pid!,
     close: async () => {
       // A profile is written when a process ends by itself; vineyardd takes up to a minute for that.
       child.kill(kind === 'store' ? 'SIGTERM' : 'SIGKILL')

@@ -2,6 +2,7 @@ import type { Trial } from '../trial.js'
 import { bytes } from './bytes.js'
 import { inPlace } from './in-place.js'
 import { latency } from './latency.js'
+import { memory } from './memory.js'
 import { pythonStore, vineyardd } from './python.js'
 import { recordbatch, strings } from './recordbatch.js'
 import { liveObjects, parallel } from './scaling.js'
@@ -17,5 +18,6 @@ export const trials: readonly Trial[] = [
   vineyardd,
   pythonStore,
   liveObjects,
-  parallel
+  parallel,
+  memory
 ]
