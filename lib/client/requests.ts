@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
 import type { Metadata } from '../objects/model.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
+import type { StoreSnapshot } from '../protocol/snapshot.js'
 import type { Connection } from './connection.js'
 
 const wire = objectIdToBigInt
@@ -400,6 +401,12 @@ export async function instanceStatus(connection: Connection): Promise<Status> {
     rpcConnections: Number(meta['rpc_connections']),
     deferredRequests: Number(meta['deferred_requests'])
   }
+}
+
+/** Only on connections with the extension. */
+export async function storeSnapshot(connection: Connection, objects: boolean): Promise<StoreSnapshot> {
+  const reply = await connection.request({ type: 'store_snapshot_request', objects }, 'store_snapshot_reply')
+  return reply['snapshot'] as unknown as StoreSnapshot
 }
 
 export async function clusterMeta(connection: Connection): Promise<JsonObject> {

@@ -45,9 +45,10 @@
  *   says in `missed` how many chunks this reader was too slow for so far;
  * - `demand_room { id, chunks, bytes }`, one-way: the writer's window stays full until this much has been consumed in all
  *   since the stream was created, so the policy may have to act. `leave_stream { id }`, one-way: this connection reads no
- *   more from the stream; a pull that waits ends with 43. A resumable stream keeps what the reader had not consumed.
+ *   more from the stream; a pull that waits ends with 43. A resumable stream keeps what the reader had not consumed;
+ * - `store_snapshot_request { objects }` answers with what there is to see of the store (lib/protocol/snapshot.ts).
  *
- * Ids in one-way messages, events and the last two requests are texts ('o' + 16 hex digits).
+ * Ids in one-way messages, events and the two requests of chunks are texts ('o' + 16 hex digits).
  */
 import type { ObjectId } from './ids.js'
 

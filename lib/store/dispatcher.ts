@@ -6,6 +6,7 @@ import { nameRoutes } from './requests/names.js'
 import { remoteBufferRoutes } from './requests/remote-buffers.js'
 import { sessionRoutes } from './requests/session.js'
 import { streamRoutes } from './requests/streams.js'
+import { watchRoutes } from './requests/watch.js'
 import type { Engine } from './engine.js'
 import type { Peer } from './peer.js'
 import { RequestError } from './request-error.js'
@@ -21,7 +22,8 @@ const routes = new Map<string, Route>(
     ...chunkRoutes,
     ...metadataRoutes,
     ...nameRoutes,
-    ...streamRoutes
+    ...streamRoutes,
+    ...watchRoutes
   ].map(r => [r.type, r])
 )
 
@@ -52,9 +54,12 @@ export class Dispatcher {
 
   /** Handles one frame; null stands for one that is not valid UTF-8. Never throws. */
   dispatch(text: string | null, peer: Peer): Answer {
+    const { requests } = this.#engine
+    requests.handled += 1
     try {
       return this.#handle(text, peer)
     } catch (error) {
+      requests.refused += 1
       return errorReply(error)
     }
   }

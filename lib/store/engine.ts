@@ -24,6 +24,11 @@ export class Engine {
   readonly streams: Streams
   readonly compact: CompactChunks
   readonly memory = new MemoryQueue()
+  /** The connections that there are. */
+  readonly peers = new Set<Peer>()
+  #connected = 0
+  /** Requests so far: all, and those answered with an error at once. */
+  readonly requests = { handled: 0, refused: 0 }
   /** Requests that wait for objects and blobs, by id. */
   readonly objectWaits = new Waits()
   /** Requests that wait for names. */
@@ -98,8 +103,17 @@ export class Engine {
     if (record) record.scope = undefined
   }
 
+  /** A connection has been made; `pid` is the process behind it where that can be told. */
+  connect(peer: Peer, pid: number | undefined): void {
+    this.#connected += 1
+    peer.number = this.#connected
+    peer.pid = pid
+    this.peers.add(peer)
+  }
+
   /** A connection has ended. */
   disconnect(peer: Peer): void {
+    this.peers.delete(peer)
     peer.closed = true
     this.streams.disconnect(peer)
     for (const record of [...peer.scopedObjects]) this.delete([record.id], { force: false, deep: true })

@@ -28,6 +28,13 @@ export class Fifo<T> {
     return item
   }
 
+  /** The sum over all items. */
+  sum(of: (item: T) => number): number {
+    let sum = 0
+    for (let i = this.#head; i < this.#items.length; i += 1) sum += of(this.#items[i] as T)
+    return sum
+  }
+
   clear(): void {
     this.#items = []
     this.#head = 0

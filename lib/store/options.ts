@@ -13,6 +13,13 @@ export interface StoreOptions {
    * `username` and `password`. `port` is 9600 unless given, 0 for any free one.
    */
   rpc?: { host?: string; port?: number }
+  /**
+   * Metrics for Prometheus at `http://host:port/metrics`. `host` is 127.0.0.1 unless given (anybody who can connect can
+   * read them), `port` 0, which is any free one: `metricsUrl` tells.
+   */
+  metrics?: { host?: string; port?: number }
+  /** A page that shows the store, for browsers on this machine only. `port` is 0 unless given: `uiUrl` tells. */
+  ui?: { port?: number }
   /** With `password`: clients must register with both. */
   username?: string
   password?: string
@@ -31,6 +38,8 @@ export interface CheckedOptions {
   maxConnections: number
   maxFrame: number
   rpc: RpcOptions | undefined
+  metrics: RpcOptions | undefined
+  ui: RpcOptions | undefined
 }
 
 export interface RpcOptions {
@@ -74,17 +83,34 @@ function checkRpc(rpc: unknown, authenticated: boolean): RpcOptions {
   const { host = '127.0.0.1', port = defaultPort } = rpc as { host?: unknown; port?: unknown }
   if (checkString(host, 'rpc.host') === '')
     throw argumentError('ERR_INVALID_ARG_VALUE', 'The "rpc.host" option must be a host')
-  if (typeof port !== 'number')
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "rpc.port" option must be a number')
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw outOfRange('rpc.port', 'a port number, or 0', port)
+  checkPort(port, 'rpc.port')
   if (!authenticated && !isLoopback(host as string)) {
     throw argumentError(
       'ERR_INVALID_ARG_VALUE',
       `The "rpc.host" option is '${String(host)}', which other machines can reach: "username" and "password" are needed`
     )
   }
-  return { host: host as string, port }
+  return { host: host as string, port: port as number }
+}
+
+function checkPort(port: unknown, name: string): number {
+  if (typeof port !== 'number')
+    throw argumentError('ERR_INVALID_ARG_TYPE', `The "${name}" option must be a number`)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw outOfRange(name, 'a port number, or 0', port)
+  return port
+}
+
+function checkMetrics(metrics: unknown): RpcOptions {
+  checkNames(metrics, ['host', 'port'])
+  const { host = '127.0.0.1', port = 0 } = metrics as { host?: unknown; port?: unknown }
+  if (checkString(host, 'metrics.host') === '')
+    throw argumentError('ERR_INVALID_ARG_VALUE', 'The "metrics.host" option must be a host')
+  return { host: host as string, port: checkPort(port, 'metrics.port') }
+}
+
+function checkUi(ui: unknown): RpcOptions {
+  checkNames(ui, ['port'])
+  return { host: '127.0.0.1', port: checkPort((ui as { port?: unknown }).port ?? 0, 'ui.port') }
 }
 
 /**
@@ -92,7 +118,17 @@ function checkRpc(rpc: unknown, authenticated: boolean): RpcOptions {
  * (`ERR_OUT_OF_RANGE`).
  */
 export function checkOptions(options: unknown): CheckedOptions {
-  checkNames(options, ['socket', 'size', 'rpc', 'username', 'password', 'maxConnections', 'maxFrame'])
+  checkNames(options, [
+    'socket',
+    'size',
+    'rpc',
+    'metrics',
+    'ui',
+    'username',
+    'password',
+    'maxConnections',
+    'maxFrame'
+  ])
   const given = options as StoreOptions
   if ((given.username === undefined) !== (given.password === undefined)) {
     throw argumentError(
@@ -113,6 +149,8 @@ export function checkOptions(options: unknown): CheckedOptions {
     password: given.password === undefined ? '' : checkString(given.password, 'password'),
     maxConnections: checkCount(given.maxConnections ?? 4096, 'maxConnections', 1_000_000),
     maxFrame: checkCount(given.maxFrame ?? upstreamMaxFrame, 'maxFrame', upstreamMaxFrame),
-    rpc: given.rpc === undefined ? undefined : checkRpc(given.rpc, (given.password ?? '') !== '')
+    rpc: given.rpc === undefined ? undefined : checkRpc(given.rpc, (given.password ?? '') !== ''),
+    metrics: given.metrics === undefined ? undefined : checkMetrics(given.metrics),
+    ui: given.ui === undefined ? undefined : checkUi(given.ui)
   }
 }

@@ -8,6 +8,10 @@ import type { Stream } from './streams/stream.js'
 /** What the store knows of one connection, without how it is connected. */
 export class Peer {
   registered = false
+  /** A number of its own among the connections of the store; 0 until it has one. */
+  number = 0
+  /** The process at the other end of a Unix socket. */
+  pid: number | undefined
   /** Version of the extension that was agreed on, 0 where the other end is somebody else's client. */
   extension = 0
   closed = false

@@ -17,6 +17,11 @@ import { Connection } from './session/connection.js'
 import { IpcListener } from './session/ipc-listener.js'
 import { TcpListener } from './session/tcp-listener.js'
 import { instanceStatus, type StoreStatus } from './status.js'
+import type { StoreSnapshot } from '../protocol/snapshot.js'
+import { type Endpoint, type Pages, WatchEndpoint } from './watch/endpoint.js'
+import { metricsPages } from './watch/metrics.js'
+import { takeSnapshot } from './watch/snapshot.js'
+import { uiPages } from './watch/ui.js'
 
 /** What upstream names as its endpoint when there is none. */
 const noEndpoint = '0.0.0.0:0'
@@ -39,6 +44,8 @@ export class StoreServer {
   readonly #dispatcher: Dispatcher
   /** The directory that was made for the socket. */
   readonly #directory: string | undefined
+  /** What shows the store to people and to Prometheus. */
+  readonly #watch: WatchEndpoint[] = []
   #closing = false
   #closed: Promise<void> | undefined
 
@@ -49,6 +56,17 @@ export class StoreServer {
    */
   static async start(options: StoreOptions = {}): Promise<StoreServer> {
     const checked = checkOptions(options)
+    const server = await StoreServer.#listen(checked)
+    try {
+      await server.#openWatch(checked)
+      return server
+    } catch (error) {
+      await server.close({ drain: 0 })
+      throw error
+    }
+  }
+
+  static async #listen(checked: CheckedOptions): Promise<StoreServer> {
     if (checked.rpc === undefined) return new StoreServer(checked)
     const zstd = await loadZstd()
     const listener = await TcpListener.start(checked.rpc, checked.maxFrame)
@@ -102,6 +120,23 @@ export class StoreServer {
     return this.#tcpListener?.endpoint
   }
 
+  /** Where the page is that shows the store, if there is one. */
+  uiUrl: string | undefined
+  /** Where Prometheus finds the metrics, if it does. */
+  metricsUrl: string | undefined
+
+  async #openWatch({ metrics, ui }: CheckedOptions): Promise<void> {
+    const snapshot = (): StoreSnapshot => takeSnapshot(this.#engine, false)
+    const open = async (at: Endpoint, pages: Pages): Promise<string> => {
+      const endpoint = await WatchEndpoint.start(at, pages)
+      this.#watch.push(endpoint)
+      return endpoint.url
+    }
+    if (metrics !== undefined)
+      this.metricsUrl = `${await open(metrics, await metricsPages(snapshot))}/metrics`
+    if (ui !== undefined) this.uiUrl = `${await open(ui, uiPages(snapshot))}/`
+  }
+
   status(): StoreStatus {
     return instanceStatus(this.#engine, this.#counts())
   }
@@ -109,11 +144,13 @@ export class StoreServer {
   ref(): void {
     this.#listener.ref()
     this.#tcpListener?.ref()
+    for (const endpoint of this.#watch) endpoint.ref()
   }
 
   unref(): void {
     this.#listener.unref()
     this.#tcpListener?.unref()
+    for (const endpoint of this.#watch) endpoint.unref()
   }
 
   /**
@@ -133,6 +170,7 @@ export class StoreServer {
     const end = performance.now() + drain
     while (this.#engine.streams.draining && performance.now() < end) await delay(drainInterval)
     for (const connection of [...this.#connections]) connection.end()
+    await Promise.all(this.#watch.map(endpoint => endpoint.close()))
     this.#engine.bytes.close()
     native.closeFd(this.#poolFd)
     this.#removeDirectory()
@@ -156,6 +194,7 @@ export class StoreServer {
     }
     const connection = new Connection(channel, host)
     this.#connections.add(connection)
+    this.#engine.connect(connection.peer, channel instanceof TcpChannel ? undefined : channel.peer.pid)
     connection.start()
   }
 

@@ -36,6 +36,10 @@ export class Store {
   readonly socket: string
   /** Where clients without shared memory connect, `host:port`: undefined without the option `rpc`. */
   readonly rpcEndpoint: string | undefined
+  /** The page that shows the store, with the option `ui`. */
+  readonly uiUrl: string | undefined
+  /** Where Prometheus finds the metrics, with the option `metrics`. */
+  readonly metricsUrl: string | undefined
 
   readonly #worker: Worker
   /** The socket is in a directory that was made for it. */
@@ -83,6 +87,8 @@ export class Store {
     this.#worker = worker
     this.socket = started.socket
     this.rpcEndpoint = started.rpcEndpoint
+    this.uiUrl = started.uiUrl
+    this.metricsUrl = started.metricsUrl
     this.#ownDirectory = ownDirectory
     worker.on('message', (message: FromWorker) => this.#receive(message))
     // 'exit' follows, and ends whatever waits.

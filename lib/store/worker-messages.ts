@@ -8,6 +8,8 @@ export interface Started {
   tell: 'started'
   socket: string
   rpcEndpoint: string | undefined
+  uiUrl: string | undefined
+  metricsUrl: string | undefined
 }
 
 export type FromWorker =

@@ -27,7 +27,13 @@ try {
       }
     )
   })
-  tell({ tell: 'started', socket: server.socket, rpcEndpoint: server.rpcEndpoint })
+  tell({
+    tell: 'started',
+    socket: server.socket,
+    rpcEndpoint: server.rpcEndpoint,
+    uiUrl: server.uiUrl,
+    metricsUrl: server.metricsUrl
+  })
 } catch (error) {
   tell({ tell: 'failed', error: describeError(error) })
 }

@@ -1,7 +1,7 @@
 import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
 import { RequestError } from '../request-error.js'
-import { type Sharing, Stream } from './stream.js'
+import { type Sharing, Stream, type StreamTotals } from './stream.js'
 
 /** How many streams that were dropped under their writer are remembered, to tell it why. */
 const maxDropped = 4096
@@ -14,6 +14,8 @@ export class StreamTable {
   /** Streams with queued chunks that a reader is there for. */
   readonly #consumable = new Set<Stream>()
   #readers = 0
+  /** What went through streams that are gone. */
+  readonly past: StreamTotals = { chunksWritten: 0, bytesWritten: 0, chunksRead: 0, bytesRead: 0 }
 
   get count(): number {
     return this.#byId.size
@@ -57,6 +59,8 @@ export class StreamTable {
 
   delete(stream: Stream): void {
     this.#byId.delete(stream.id)
+    const totals = stream.totals()
+    for (const key of Object.keys(totals) as (keyof StreamTotals)[]) this.past[key] += totals[key]
   }
 
   /** Whoever writes to the stream later is told why it is gone. */

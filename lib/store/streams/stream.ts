@@ -40,6 +40,14 @@ export interface Sharing {
 
 const alone: Sharing = { consumers: 1, policy: 'wait', resumable: false }
 
+/** Since a stream was created, or of several streams. */
+export interface StreamTotals {
+  chunksWritten: number
+  bytesWritten: number
+  chunksRead: number
+  bytesRead: number
+}
+
 /** The state of one stream. What happens to it is decided by Streams. */
 export class Stream {
   /** Bits of the modes it has been opened with. */
@@ -87,6 +95,24 @@ export class Stream {
   get freeSeat(): Seat | undefined {
     if (!this.exclusive) return this.seats[0]
     return this.seats.find(seat => seat.readers.size === 0 && !seat.gone)
+  }
+
+  /** The seat that is furthest behind. */
+  get slowest(): Seat {
+    return this.seats.reduce((slowest, seat) => (seat.backlog > slowest.backlog ? seat : slowest))
+  }
+
+  /** What has gone through it: what was left behind, what readers hold, and what waits. Read is what all have read. */
+  totals(): StreamTotals {
+    const { ready, held } = this.slowest
+    const waitingBytes = ready.sum(({ bytes }) => bytes)
+    const bytesRead = this.consumedBytes + held.sum(({ chunk }) => chunk.bytes)
+    return {
+      chunksWritten: this.pushedChunks,
+      bytesWritten: bytesRead + waitingBytes,
+      chunksRead: this.pushedChunks - ready.length,
+      bytesRead
+    }
   }
 
   /** Whether every reader that came has been told of the end, and none is still to come. */
