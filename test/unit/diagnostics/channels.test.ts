@@ -38,9 +38,9 @@ onEachServer('Diagnostics channels', '16Mi', bench => {
     const writer = await stream.openWriter()
     const run = async (): Promise<void> => {
       const reader = await stream.openReader()
-      await writer.append(Buffer.alloc(100, 1))
-      await writer.append(Buffer.alloc(200, 2))
-      for (const size of [100, 200]) {
+      await writer.append(Buffer.alloc(100_000, 1))
+      await writer.append(Buffer.alloc(200_000, 2))
+      for (const size of [100_000, 200_000]) {
         const { value } = await reader.next()
         expect(value).to.have.length(size)
         release(value)
@@ -58,7 +58,7 @@ onEachServer('Diagnostics channels', '16Mi', bench => {
         })
       })
     })
-    const both = [100, 200].map(bytes => ({ stream: stream.id, bytes }))
+    const both = [100_000, 200_000].map(bytes => ({ stream: stream.id, bytes }))
     expect(written).to.deep.equal(both)
     expect(read).to.deep.equal(both)
     // By the standard protocol nothing can keep a blob, so chunks of byte streams are copied.
