@@ -1,4 +1,6 @@
 import { Status, VineyardError } from '../errors.js'
+import type { Place } from '../memory/lease.js'
+import type { Region } from '../memory/region.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
@@ -42,6 +44,13 @@ function blobMissing(id: ObjectId): VineyardError {
   })
 }
 
+/** The memory files that blobs lie in. */
+export function regionsOf(connection: Connection, payloads: readonly Payload[]): Region[] {
+  const regions = new Set<Region>()
+  for (const payload of payloads) if (payload.size > 0) regions.add(connection.descriptors.region(payload))
+  return [...regions]
+}
+
 /** The bytes of blobs in memory of this process, for anybody to change. */
 export function copyBlobs(connection: Connection, payloads: readonly Payload[]): BlobBytes {
   return new Map(
@@ -58,9 +67,10 @@ export function copyBlobs(connection: Connection, payloads: readonly Payload[]):
 export function viewBlobs(
   connection: Connection,
   payloads: readonly Payload[]
-): { bytes: BlobBytes; views: ArrayBuffer[] } {
+): { bytes: BlobBytes; views: ArrayBuffer[]; places: Place[] } {
   const bytes = new Map<ObjectId, Uint8Array>()
   const views: ArrayBuffer[] = []
+  const places: Place[] = []
   const sorted = payloads
     .filter(payload => payload.size > 0)
     .sort((a, b) => a.storeFd - b.storeFd || a.offset - b.offset)
@@ -73,8 +83,10 @@ export function viewBlobs(
       if (candidate.storeFd !== start.storeFd || candidate.offset - end > largestGap) break
       end = Math.max(end, candidate.offset + candidate.size)
     }
-    const view = connection.descriptors.region(start).view(start.offset, end - start.offset)
+    const region = connection.descriptors.region(start)
+    const view = region.view(start.offset, end - start.offset)
     views.push(view)
+    places.push({ region, offset: start.offset })
     for (const payload of sorted.slice(first, next)) {
       bytes.set(payload.id, new Uint8Array(view, payload.offset - start.offset, payload.size))
     }
@@ -83,5 +95,5 @@ export function viewBlobs(
   for (const payload of payloads) {
     if (payload.size === 0) bytes.set(payload.id, new Uint8Array(0))
   }
-  return { bytes, views }
+  return { bytes, views, places }
 }

@@ -1,14 +1,15 @@
 import { Status, VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import { CopiedMemory } from '../memory/copied-memory.js'
+import type { Region } from '../memory/region.js'
 import { ownIdentity } from '../memory/identity.js'
-import { Lease, type HandleOwner } from '../memory/lease.js'
+import { Lease, type HandleOwner, type LeaseContent } from '../memory/lease.js'
 import type { LeaseAccount } from '../memory/lease-account.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
-import { copyBlobs, fetchBlobs, locateBlobs, totalBytes, viewBlobs } from './blob-access.js'
+import { copyBlobs, fetchBlobs, locateBlobs, regionsOf, totalBytes, viewBlobs } from './blob-access.js'
 import type { Connection } from './connection.js'
 import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
@@ -133,9 +134,13 @@ export class ObjectReader {
         giveBack()
       }
     }
-    return this.#leased(bytes, giveBack, lease => {
+    return this.#leased(bytes, [region], giveBack, lease => {
       const view = region.view(place.offset, size)
-      return this.#open(object, new Uint8Array(view), decode, lease([view]))
+      const made = lease([view])
+      const { instanceId } = this.#connection.info
+      const open = (): LeaseContent => object.open(new Uint8Array(view), instanceId)
+      made.source = { open, instanceId, places: [{ region, offset: place.offset }], decode }
+      return this.#open(object, new Uint8Array(view), decode, made)
     })
   }
 
@@ -202,19 +207,22 @@ export class ObjectReader {
       const context = new ObjectReadContext(copyBlobs(this.#connection, payloads), undefined, instanceId)
       return { value: decode(meta, context), bytes, leased: false }
     }
-    return this.#leased(bytes, giveBack, lease => {
-      const { bytes: blobs, views } = viewBlobs(this.#connection, payloads)
-      return decode(meta, new ObjectReadContext(blobs, lease(views), instanceId))
+    return this.#leased(bytes, regionsOf(this.#connection, payloads), giveBack, lease => {
+      const { bytes: blobs, views, places } = viewBlobs(this.#connection, payloads)
+      const made = lease(views)
+      made.source = { open: () => ({ meta, parts: blobs }), instanceId, places, decode }
+      return decode(meta, new ObjectReadContext(blobs, made, instanceId))
     })
   }
 
   /** A value over leased memory. `giveBack` runs once: when the lease ends, or now if the value cannot be made. */
   #leased<T>(
     bytes: number,
+    regions: readonly Region[],
     giveBack: () => void,
     make: (lease: (views: readonly ArrayBuffer[]) => Lease) => T
   ): ReadObject<T> {
-    const giveBackOnce = giveBackOnceTo(this.#account, bytes, giveBack)
+    const giveBackOnce = giveBackOnceTo(this.#account, bytes, regions, giveBack)
     let lease: Lease | undefined
     try {
       return { value: make(views => (lease = new Lease(views, giveBackOnce))), bytes, leased: true }
@@ -243,14 +251,17 @@ export class ObjectReader {
 function giveBackOnceTo(
   account: LeaseAccount,
   bytes: number,
+  regions: readonly Region[],
   giveBack: () => void
 ): (collected: boolean) => void {
   let returned = false
+  for (const region of regions) region.retain()
   account.take(bytes)
   return collected => {
     if (returned) return
     returned = true
     account.giveBack(bytes, collected)
     giveBack()
+    for (const region of regions) region.drop()
   }
 }

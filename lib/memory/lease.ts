@@ -1,5 +1,8 @@
 import { VineyardError } from '../errors.js'
 import { native } from '../native.js'
+import type { Metadata, ReadContext } from '../objects/model.js'
+import type { ObjectId } from '../protocol/ids.js'
+import type { Region } from './region.js'
 
 /** What a collected lease still needs: it must not refer to the views, or they would never be collected. */
 interface Remainder {
@@ -20,6 +23,27 @@ export interface HandleOwner {
   dropHandle(): void
 }
 
+/** Where a view of shared memory is: `offset` bytes into a memory file. */
+export interface Place {
+  region: Pick<Region, 'file'>
+  offset: number
+}
+
+/** An object's metadata and the bytes of its blobs, in the views of a lease. */
+export interface LeaseContent {
+  meta: Metadata
+  parts: ReadonlyMap<ObjectId, Uint8Array>
+}
+
+/** What the value of a lease was made from: enough to make it again, in another thread. */
+export interface LeaseSource {
+  open(): LeaseContent
+  instanceId: number | bigint
+  /** Where each view is. */
+  places: readonly Place[]
+  decode: (meta: Metadata, context: ReadContext) => unknown
+}
+
 /**
  * The right to look at the shared memory of one chunk, through external ArrayBuffers. It ends when every handle has been
  * released (the views are detached) or when all views have been collected; then `giveBack` runs, once.
@@ -28,6 +52,8 @@ export class Lease implements HandleOwner {
   readonly #views: readonly ArrayBuffer[]
   readonly #remainder: Remainder
   #handles = 0
+  /** Set where the value can be shared with other threads. */
+  source: LeaseSource | undefined
 
   /**
    * Takes ownership of `views` (external, none empty). `giveBack` must not refer to them; it is told whether the garbage
@@ -37,6 +63,10 @@ export class Lease implements HandleOwner {
     this.#views = views
     this.#remainder = { views: views.length, giveBack }
     for (const view of views) collected.register(view, this.#remainder, view)
+  }
+
+  get views(): readonly ArrayBuffer[] {
+    return this.#views
   }
 
   /** Bytes of shared memory this lease keeps from being reused. */
@@ -81,6 +111,10 @@ export class LeaseHandle {
     return this.#released
   }
 
+  get owner(): HandleOwner {
+    return this.#owner
+  }
+
   /** Throws ERR_VINEYARD_RELEASED once this handle has been released. */
   check(): void {
     if (this.#released) {
@@ -111,6 +145,12 @@ export function attachLease<T extends object>(value: T, handle: LeaseHandle): T 
     writable: true
   })
   return value
+}
+
+/** What `release(value)` would release; undefined for a value that was copied, or has parts that are released one by one. */
+export function handleOf(value: object): LeaseHandle | undefined {
+  const handle = (value as { [leaseOf]?: unknown })[leaseOf] ?? handles.get(value)
+  return handle instanceof LeaseHandle ? handle : undefined
 }
 
 /**

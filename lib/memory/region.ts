@@ -50,6 +50,12 @@ export class Region {
     return region
   }
 
+  /** One more user, for a lease: its descriptor stays open, so that other threads can map it too. */
+  retain(): this {
+    this.#users += 1
+    return this
+  }
+
   /** Unmapped when the last user has dropped it and the last view is gone. */
   drop(): void {
     this.#users -= 1
@@ -61,6 +67,11 @@ export class Region {
     this.#readable?.close()
     this.#writable?.close()
     native.closeFd(this.#fd)
+  }
+
+  /** The descriptor of the memory file, which stays open while a lease looks at it, and how many bytes it has. */
+  get file(): { fd: number; length: number; key: string } {
+    return { fd: this.#fd, length: this.#length, key: this.#key }
   }
 
   /** A read-only external view, for a lease. Never write to it: that is a SIGSEGV. */

@@ -10,6 +10,7 @@ import type { Metadata, ReadContext } from '../objects/model.js'
 import { bytesOfBlob } from '../objects/opaque.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
+import { numberParts } from '../workers/parts.js'
 import { ipcDraft } from './ipc-draft.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
@@ -88,15 +89,21 @@ function readBatches<T extends TypeMap>(
   if (!isBlobId(id)) {
     throw new VineyardError('ERR_VINEYARD_TYPE', `a dataframe stream has object ${id} where a blob should be`)
   }
-  const chunksOf = ({ value: batches, bytes, leased }: ReadObject<RecordBatch[]>): Chunk<RecordBatch<T>>[] =>
-    batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
+  const chunksOf = ({
+    value: batches,
+    bytes,
+    leased
+  }: ReadObject<RecordBatch[]>): Chunk<RecordBatch<T>>[] => {
+    numberParts(batches)
+    return batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
+  }
   return typeof chunk === 'string'
     ? objects.readAs(chunk, mode, decodeBatches).then(chunksOf)
     : chunksOf(objects.readInline(chunk, mode, decodeBatches))
 }
 
 /** The batches of an IPC stream in a blob; with leased memory each is released by itself. */
-function decodeBatches(blob: Metadata, context: ReadContext): RecordBatch[] {
+export function decodeBatches(blob: Metadata, context: ReadContext): RecordBatch[] {
   const handles: LeaseHandle[] = []
   const newHandle = (): LeaseHandle | undefined => {
     const handle = context.newHandle()

@@ -37,7 +37,7 @@ describe('apache-arrow', () => {
     const { out, into } = await session.batches()
     const part = flights.slice(0, 3000)
     const bytes = RecordBatchStreamWriter.writeAll(part.batches).toUint8Array(true)
-    const writing = pipeline(await RecordBatchReader.from(bytes), out.createWriteStream())
+    const writing = pipeline(RecordBatchReader.from(bytes), out.createWriteStream())
     const writer = new RecordBatchStreamWriter()
     const written: RecordBatch[] = []
     for await (const batch of into.createReadStream()) {

@@ -1,0 +1,95 @@
+import { fstatSync } from 'node:fs'
+import type { MessagePort } from 'node:worker_threads'
+import { ObjectReadContext } from '../client/read-context.js'
+import { VineyardError } from '../errors.js'
+import { Lease, release } from '../memory/lease.js'
+import { native } from '../native.js'
+import { readIpc } from '../objects/arrow/ipc.js'
+import { isTable } from '../objects/arrow/recognise.js'
+import { argumentError } from '../options.js'
+import type { ObjectId } from '../protocol/ids.js'
+import { numberParts } from './parts.js'
+import { decoders, type SharedChunk, type SharedMemory } from './shared-chunk.js'
+
+/**
+ * The chunk that another thread of this process made ready with `share`, over the same memory, mapped by this thread.
+ * `release` it, or let it be collected, as any chunk; the other thread need not wait for that. Can be called once for
+ * each shared chunk. Throws ERR_VINEYARD_RELEASED if the memory is gone, because the other thread has ended.
+ */
+export function receive<T = any>(shared: SharedChunk): T {
+  const { port, memory, copy } = checkShared(shared)
+  // It only has to exist.
+  port.unref()
+  if (memory === undefined) {
+    port.close()
+    if (copy !== undefined && 'ipc' in copy) return readIpc(copy.ipc)[0] as T
+    return asBuffer(copy?.value) as T
+  }
+  return valueOf(memory, port) as T
+}
+
+function checkShared(shared: SharedChunk): SharedChunk {
+  const { port, memory, copy } = (shared ?? {}) as Partial<SharedChunk>
+  if (typeof port === 'object' && (memory !== undefined || copy !== undefined)) return shared
+  throw argumentError('ERR_INVALID_ARG_TYPE', 'The "shared" argument must be what share() returned')
+}
+
+function valueOf(memory: SharedMemory, port: MessagePort): unknown {
+  const views = mapViews(memory, port)
+  const lease = new Lease(views, () => port.close())
+  try {
+    const blobs = new Map<ObjectId, Uint8Array>()
+    for (const [id, view, offset, size] of memory.blobs) {
+      blobs.set(id, view < 0 ? new Uint8Array(0) : new Uint8Array(views[view] as ArrayBuffer, offset, size))
+    }
+    const { meta, instanceId, part } = memory
+    const decode = decoders[memory.decoder]
+    // The descriptor is the first thread's, which keeps it open as long as this lease lasts.
+    const places = memory.views.map(({ offset, ...file }) => ({ region: { file }, offset }))
+    lease.source = { open: () => ({ meta, parts: blobs }), instanceId, places, decode }
+    return pick(decode(meta, new ObjectReadContext(blobs, lease, instanceId)), part)
+  } catch (error) {
+    lease.end()
+    throw error
+  }
+}
+
+function mapViews({ views }: SharedMemory, port: MessagePort): ArrayBuffer[] {
+  const mapped: ArrayBuffer[] = []
+  try {
+    for (const { fd, key, length, offset, size } of views) {
+      checkFile(fd, key)
+      const mapping = native.map(fd, length, false)
+      mapped.push(mapping.view(offset, size))
+      // Its views keep the memory.
+      mapping.close()
+      // Whoever closed the file meanwhile may have opened another under its number.
+      checkFile(fd, key)
+    }
+    return mapped
+  } catch (cause) {
+    for (const view of mapped) native.detach(view)
+    port.close()
+    throw new VineyardError('ERR_VINEYARD_RELEASED', 'the memory of this shared chunk is gone', { cause })
+  }
+}
+
+function checkFile(fd: number, key: string): void {
+  const { dev, ino } = fstatSync(fd, { bigint: true })
+  if (`${dev}:${ino}` !== key) throw new Error(`descriptor ${fd} is another file`)
+}
+
+/** Of a Table's batches, or those of one IPC stream, each has a handle of its own: the others are not wanted here. */
+function pick(value: unknown, part: number | undefined): unknown {
+  const values = Array.isArray(value) ? value : isTable(value) ? value.batches : undefined
+  if (values === undefined || (part === undefined && !Array.isArray(value))) return value
+  const wanted = part ?? 0
+  values.forEach((one, index) => index === wanted || release(one))
+  numberParts(values)
+  return values[wanted]
+}
+
+/** Buffers arrive as what they are made of. */
+function asBuffer(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
+}

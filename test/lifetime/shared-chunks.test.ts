@@ -1,0 +1,155 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { Table, type RecordBatch } from 'apache-arrow'
+import { expect } from 'chai'
+import {
+  ByteStream,
+  DataframeStream,
+  receive,
+  RecordBatchStream,
+  release,
+  share,
+  type Client,
+  type SharedChunk
+} from 'vineyard-streams'
+import { onBothServers } from '../support/both-servers.js'
+import { numberedBatch, numberOf } from '../support/numbered.js'
+import { eventually } from '../support/settling.js'
+
+const bytes = 2 ** 20
+
+onBothServers('Chunks shared with workers', '64Mi', bench => {
+  const workers: Worker[] = []
+  let client: Client
+  beforeEach(async () => {
+    client = await bench.client()
+  })
+  afterEach(() => Promise.all(workers.splice(0).map(worker => worker.terminate())))
+
+  function startWorker(): Worker {
+    const worker = new Worker(new URL('./processes/receiving-worker.js', import.meta.url))
+    workers.push(worker)
+    return worker
+  }
+
+  async function tell(
+    worker: Worker,
+    message: unknown,
+    transfer: SharedChunk['port'][] = []
+  ): Promise<unknown> {
+    worker.postMessage(message, transfer)
+    return ((await once(worker, 'message')) as [unknown])[0]
+  }
+
+  const send = (worker: Worker, chunk: object): Promise<unknown> => {
+    const shared = share(chunk)
+    return tell(worker, shared, [shared.port])
+  }
+
+  async function batches(count: number, options: object = {}): Promise<RecordBatch[]> {
+    const stream = await RecordBatchStream.create(client)
+    const writer = await stream.openWriter()
+    for (let number = 0; number < count; number += 1) await writer.append(numberedBatch(number, bytes))
+    await writer.finish()
+    const read: RecordBatch[] = []
+    for await (const batch of await stream.openReader(undefined, options)) read.push(batch)
+    return read
+  }
+
+  const leased = (): number => client.stats().leasedBytes
+
+  it('are read there without a copy, and kept until both threads have released them', async () => {
+    const before = leased()
+    const worker = startWorker()
+    const chunks = await batches(3)
+    for (const [number, chunk] of chunks.entries()) {
+      const shared = share(chunk)
+      expect(shared).to.have.property('memory')
+      share(chunk).port.close() // one that is not sent after all
+      expect(await tell(worker, shared, [shared.port])).to.equal(number)
+      release(chunk)
+    }
+    expect(leased() - before).to.be.at.least(3 * bytes)
+    // Whoever writes now must not get their memory.
+    for (const other of await batches(8)) release(other)
+    expect(await tell(worker, 'again')).to.deep.equal([0, 1, 2])
+    expect(await tell(worker, 'release')).to.deep.equal([true, true, true])
+    await eventually(() => leased() === before, 'the leases of the worker')
+  })
+
+  it('come back when a worker ends that holds them, or never got them', async () => {
+    const before = leased()
+    for (const how of ['holds', 'queued'] as const) {
+      const worker = startWorker()
+      const online = once(worker, 'online')
+      const [chunk] = (await batches(1)) as [RecordBatch]
+      if (how === 'holds') {
+        expect(await send(worker, chunk)).to.equal(0)
+      } else {
+        await online
+        worker.postMessage('spin')
+        const shared = share(chunk)
+        worker.postMessage(shared, [shared.port])
+      }
+      release(chunk)
+      expect(leased()).to.be.above(before)
+      await worker.terminate()
+      await eventually(() => leased() === before, `the lease of a worker that ${how}`)
+    }
+  })
+
+  it('stay intact when the client is closed and the worker hands them on', async () => {
+    const [first, second] = [startWorker(), startWorker()]
+    const [chunk] = (await batches(1)) as [RecordBatch]
+    await send(first, chunk)
+    const received = receive<RecordBatch>(share(chunk))
+    release(chunk)
+    await client.close()
+    expect(numberOf(received)).to.equal(0)
+    expect(await send(second, received)).to.equal(0)
+    release(received)
+    expect(await tell(first, 'again')).to.deep.equal([0])
+    expect(await tell(second, 'release')).to.deep.equal([true])
+    expect(await tell(first, 'release')).to.deep.equal([true])
+  })
+
+  it('may be batches of a Table, of a DataframeStream, Buffers, and copies', async () => {
+    const worker = startWorker()
+    const sent = [numberedBatch(7, 4096), numberedBatch(8, 4096)]
+    const stream = await RecordBatchStream.create(client)
+    const writer = await stream.openWriter()
+    await writer.append(new Table(sent))
+    await writer.finish()
+    const seen: unknown[] = []
+    for await (const batch of await stream.openReader()) {
+      seen.push(await send(worker, batch))
+      release(batch)
+    }
+
+    const frames = await DataframeStream.create(client)
+    const frameWriter = await frames.openWriter()
+    for (const batch of sent) await frameWriter.append(batch)
+    await frameWriter.finish()
+    for await (const batch of await frames.openReader()) seen.push(await send(worker, batch))
+
+    const text = await ByteStream.create(client)
+    const textWriter = await text.openWriter()
+    await textWriter.append(Buffer.from('some bytes'))
+    await textWriter.finish()
+    for await (const buffer of await text.openReader()) seen.push(await send(worker, buffer))
+
+    const [copied] = (await batches(1, { copy: true })) as [RecordBatch]
+    seen.push(await send(worker, copied))
+    expect(seen).to.deep.equal([7, 8, 7, 8, 'some bytes', 0])
+  })
+
+  it('refuses what has been released, and what was not shared', async () => {
+    const [chunk] = (await batches(1)) as [RecordBatch]
+    release(chunk)
+    expect(() => share(chunk))
+      .to.throw()
+      .with.property('code', 'ERR_VINEYARD_RELEASED')
+    expect(() => share(undefined as never)).to.throw(TypeError)
+    expect(() => receive({} as never)).to.throw(TypeError)
+  })
+})
