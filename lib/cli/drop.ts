@@ -1,0 +1,30 @@
+import { Command } from 'commander'
+import { nameOf } from '../streams/stream.js'
+import { streamFromMetadata } from '../streams/stream-types.js'
+import { withClient, withServer, type ServerOptions } from './context.js'
+import { findObject } from './find.js'
+
+/** `drop`: removes streams and objects. */
+export function dropCommand(): Command {
+  return withServer(new Command('drop'))
+    .description('remove streams and objects, with their names; a stream fails for whoever uses it')
+    .argument('<id or name...>', 'what to remove')
+    .option('-f, --force', 'objects too that others use')
+    .addHelpText('after', '\nExamples:\n  $ vineyard-streams drop prices o00002e8d1f7a4c10')
+    .action((names: string[], options: ServerOptions & { force?: true }) =>
+      withClient(options, async client => {
+        for (const idOrName of names) {
+          const id = await findObject(client, idOrName)
+          const meta = await client.getMeta(id)
+          const stream = await streamFromMetadata(client, meta)
+          if (stream !== undefined) {
+            await stream.drop()
+            continue
+          }
+          await client.delete(id, { force: options.force ?? false })
+          const name = nameOf(meta)
+          if (name !== undefined) await client.dropName(name)
+        }
+      })
+    )
+}
