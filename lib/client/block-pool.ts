@@ -7,6 +7,9 @@ const largestBlock = 256 * 2 ** 10
 const smallestBlock = 4096
 /** A block is at most this share of the server. */
 const shareOfServer = 1 / 128
+/** Chunks that there is to be room for in advance, in at most so many blocks. */
+const chunksAhead = 64
+const blocksAhead = 4
 /** Larger chunks get a blob of their own: they would waste the end of a block, and keep all of it from being reused. */
 const chunksInBlock = 8
 /** Chunks begin at multiples of this. */
@@ -26,7 +29,8 @@ export class BlockPool {
   readonly #connection: Connection
   readonly #blockSize: number
   #current: WritableMemory | undefined
-  #next: WritableMemory | undefined
+  /** Blocks that nothing has been put into. */
+  #ahead: WritableMemory[] = []
   #fetching: Promise<void> | undefined
   #done: ObjectId[] = []
   #closed = false
@@ -45,7 +49,7 @@ export class BlockPool {
   /** Whether a chunk of `size` bytes has a place now. */
   hasRoom(size: number): boolean {
     const { used = Infinity } = this.#current ?? {}
-    return used + size <= this.#blockSize || this.#next !== undefined
+    return used + size <= this.#blockSize || this.#ahead.length > 0
   }
 
   /** A place for `size` bytes that is there already. */
@@ -53,22 +57,22 @@ export class BlockPool {
     let memory = this.#current
     if (memory === undefined || memory.used + size > this.#blockSize) {
       this.#finishCurrent()
-      memory = this.#current = this.#next
-      this.#next = undefined
+      memory = this.#current = this.#ahead.pop()
       if (memory === undefined) {
-        this.#fetch()
+        this.#fetch(1)
         return undefined
       }
     }
     const at = memory.used
     memory.used += Math.ceil(size / alignment) * alignment
-    if (this.#next === undefined && memory.used > this.#blockSize / 2) this.#fetch()
+    const wanted = Math.min(blocksAhead, Math.ceil((chunksAhead * size) / this.#blockSize))
+    if (this.#ahead.length <= wanted / 2 && memory.used > this.#blockSize / 2) this.#fetch(wanted)
     return { memory, at }
   }
 
   /** Resolves when a block has come, or cannot be had now. */
   async ready(): Promise<void> {
-    this.#fetch()
+    this.#fetch(1)
     await this.#fetching
   }
 
@@ -81,21 +85,26 @@ export class BlockPool {
 
   /** Gives up what nothing has been put into: somebody needs the memory more. */
   giveUpUnused(): void {
-    for (const memory of [this.#next, this.#current]) {
-      if (memory === undefined || memory.used > 0) continue
-      if (memory === this.#next) this.#next = undefined
-      else this.#current = undefined
-      memory.close()
-      void dropBlobs(this.#connection, [memory.payload])
+    const unused = this.#ahead
+    this.#ahead = []
+    if (this.#current?.used === 0) {
+      unused.push(this.#current)
+      this.#current = undefined
     }
+    for (const memory of unused) memory.close()
+    void dropBlobs(
+      this.#connection,
+      unused.map(({ payload }) => payload)
+    )
   }
 
   /** Ends the access to the memory; the blobs go with the connection. */
   close(): void {
     this.#closed = true
     this.#current?.close()
-    this.#next?.close()
-    this.#current = this.#next = undefined
+    for (const memory of this.#ahead) memory.close()
+    this.#current = undefined
+    this.#ahead = []
   }
 
   #finishCurrent(): void {
@@ -106,12 +115,15 @@ export class BlockPool {
   }
 
   /** Never waits for memory: what stands behind it on the connection may be what frees some. */
-  #fetch(): void {
-    if (this.#fetching !== undefined || this.#next !== undefined || this.#closed) return
-    this.#fetching = allocateBlobs(this.#connection, [this.#blockSize], { wait: false, scoped: true }).then(
-      ([payload]) => {
+  #fetch(wanted: number): void {
+    const count = wanted - this.#ahead.length
+    if (this.#fetching !== undefined || count < 1 || this.#closed) return
+    const sizes = Array<number>(count).fill(this.#blockSize)
+    this.#fetching = allocateBlobs(this.#connection, sizes, { wait: false, scoped: true }).then(
+      payloads => {
         this.#fetching = undefined
-        if (payload !== undefined && !this.#closed) this.#next = new WritableMemory(this.#connection, payload)
+        if (this.#closed) return
+        for (const payload of payloads) this.#ahead.push(new WritableMemory(this.#connection, payload))
       },
       () => {
         // Full at the moment, or the connection is gone: whoever needs a place will see.

@@ -259,7 +259,7 @@ export class Connection {
     }
   }
 
-  /** Counts leases whose return goes through this connection. */
+  /** Counts leases whose return goes through this connection; less than 0: that a message gives back which comes next. */
   addLeases(count: number): void {
     this.#leases += count
   }

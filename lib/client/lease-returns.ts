@@ -10,6 +10,9 @@ export class LeaseReturns {
   #waiting: ObjectId[] = []
   #leases = 0
 
+  /** Called before a message of its own is sent: another message may take the ids along. */
+  onFlush: () => void = () => {}
+
   constructor(connection: Connection) {
     this.#connection = connection
   }
@@ -26,9 +29,21 @@ export class LeaseReturns {
     if (this.#leases === 1) setImmediate(() => this.#flush())
   }
 
+  /** What waits to be given back, for a message that the caller sends now. Only on a connection with the extension. */
+  takeWaiting(): readonly ObjectId[] {
+    const ids = this.#waiting
+    if (this.#leases === 0) return ids
+    this.#connection.addLeases(-this.#leases)
+    this.#waiting = []
+    this.#leases = 0
+    return ids
+  }
+
   #flush(): void {
+    if (this.#leases > 0) this.onFlush()
     const ids = this.#waiting
     const leases = this.#leases
+    if (leases === 0) return
     this.#waiting = []
     this.#leases = 0
     if (this.#connection.extended) {

@@ -339,16 +339,22 @@ export interface PulledChunks {
 
 /**
  * Only on connections with the extension. Waits for chunks: at most `max`, with at most `maxBytes`, but at least one.
- * `consumed` more of those that came before are given up. Blobs of the chunks are leased to the connection.
+ * `consumed` more of those that came before are given up, and one lease each of the blobs `released`. Blobs of the chunks are leased to the connection.
  */
 export async function pullChunks(
   connection: Connection,
   stream: ObjectId,
-  limits: { max: number; maxBytes: number; templates: number; consumed: number }
+  limits: {
+    max: number
+    maxBytes: number
+    templates: number
+    consumed: number
+    released: readonly ObjectId[]
+  }
 ): Promise<PulledChunks> {
-  const { max, maxBytes, templates, consumed } = limits
+  const { max, maxBytes, templates, consumed, released } = limits
   const reply = await connection.request(
-    { type: 'pull_chunks_request', id: stream, max, max_bytes: maxBytes, templates, consumed },
+    { type: 'pull_chunks_request', id: stream, max, max_bytes: maxBytes, templates, consumed, released },
     'pull_chunks_reply',
     { waits: true }
   )

@@ -16,7 +16,7 @@
  * - `pull_next_stream_chunk_reply` carries `memory_usage`, `memory_limit` (bytes) and `readers` (how many connections
  *   are reading from streams now), the facts of the budget of leased bytes;
  * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered:
- *   `release_leases { ids }` gives back one lease count of each blob, `consume_chunks { id, count }` gives up the oldest
+ *   `release_leases { ids }` gives back one lease count of each blob, `consume_chunks { id, count, released }` gives up the oldest
  *   chunks that this reader holds, `cancel_waiting { ticket }` ends the wait for memory with that ticket, which is answered
  *   with status 36 then, or at its turn if another request is before it; it does nothing to one that has been answered;
  * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited;
@@ -31,8 +31,8 @@
  *   A packed chunk begins with its header: the variables, then the spans (offset behind the header, and size, of each
  *   blob), as little-endian float64; the blobs follow at the next multiple of 64. The store reads it only when somebody
  *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`;
- * - `pull_chunks_request { id, max, max_bytes, templates, consumed }` answers with at least one chunk, as soon as there is
- *   one, and leaves them with the reader until it says that they are `consumed`. A chunk is one of
+ * - `pull_chunks_request { id, max, max_bytes, templates, consumed, released }` answers with at least one chunk, as soon as there is
+ *   one, and leaves them with the reader until it says that they are `consumed`. `released` is as in `release_leases`. A chunk is one of
  *     `[id, template, offset, size, blob]`: packed, leased,
  *     `[id, template, offset, size]`: packed in a block, not leased: to be copied out before it is consumed,
  *     `[id, template, vars, spans, blob, offset, size]`: leased,

@@ -22,6 +22,9 @@ export class Blobs {
   #usage = 0
   #leasedBytes = 0
 
+  /** Connections that have blobs in advance. */
+  readonly #ahead = new Set<Peer>()
+
   /** Called when memory has gone back to the pool. */
   onFreed: () => void = () => {}
   /** Called for a blob that has just come into being. */
@@ -93,6 +96,7 @@ export class Blobs {
     if (scoped) {
       blob.scope = creator
       creator.scoped.add(blob)
+      this.#ahead.add(creator)
     }
     this.onCreated(blob.id)
     return blob
@@ -154,9 +158,15 @@ export class Blobs {
     this.onFreed()
   }
 
+  /** Somebody waits for memory: whoever has some in advance is to give up what it does not use. */
+  askForMemory(): void {
+    for (const peer of this.#ahead) if (!peer.closed) peer.notify({ event: 'memory_wanted' })
+  }
+
   /** The end of the connection no longer frees this blob. */
   unscope(blob: Blob): void {
     blob.scope?.scoped.delete(blob)
+    if (blob.scope?.scoped.size === 0) this.#ahead.delete(blob.scope)
     blob.scope = undefined
   }
 

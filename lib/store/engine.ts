@@ -47,6 +47,7 @@ export class Engine {
       this.deleteChunk(chunk, reader)
     )
     this.streams.writing.onPushed = id => this.unscopeObject(this.metadata.find(id))
+    this.memory.onWait = () => this.blobs.askForMemory()
     this.blobs.onFreed = () => this.memory.freed()
     this.blobs.onCreated = id => this.objectWaits.arrived(id)
     this.blobs.readersCanFree = () => this.streams.table.consumable

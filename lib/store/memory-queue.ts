@@ -29,6 +29,9 @@ export class MemoryQueue {
   /** Frees something, if it can be given up for the request. False where nothing can. */
   relieve: (request: MemoryRequest) => boolean = () => false
 
+  /** Called when a request has to wait. */
+  onWait: () => void = () => {}
+
   get length(): number {
     return this.#requests.size
   }
@@ -39,6 +42,7 @@ export class MemoryQueue {
     this.#requests.add(request)
     request.waiting.onEnd(() => this.#remove(request))
     this.#watch()
+    this.onWait()
   }
 
   /** Some memory has been freed. The waiting requests are looked at when what is going on has finished. */

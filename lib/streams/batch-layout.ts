@@ -138,8 +138,7 @@ const maxLayouts = 64
 export class BatchLayouts {
   readonly #instanceId: number | bigint
   readonly #byKey = new Map<string, Known | null>()
-  #lastSchema: Schema | undefined
-  #last: Known | null = null
+  readonly #bySchema = new WeakMap<Schema, Known>()
 
   constructor(instanceId: number | bigint) {
     this.#instanceId = instanceId
@@ -153,7 +152,8 @@ export class BatchLayouts {
 
   #find(batch: RecordBatch): Known | null {
     const { schema } = batch
-    if (schema === this.#lastSchema && sameTypes(this.#last, batch)) return this.#last
+    const seen = this.#bySchema.get(schema)
+    if (seen !== undefined && sameTypes(seen.types, batch)) return seen
     const types = columnTypes(batch)
     const key = schemaKey(schema, types)
     let known = this.#byKey.get(key)
@@ -161,9 +161,8 @@ export class BatchLayouts {
       known = this.#make(batch, types)
       if (this.#byKey.size < maxLayouts) this.#byKey.set(key, known)
     }
-    this.#lastSchema = schema
-    this.#last = known === null ? null : { layout: known.layout, types }
-    return this.#last
+    if (known !== null) this.#bySchema.set(schema, { layout: known.layout, types })
+    return known
   }
 
   /** Only if the batch's draft comes to the same. */
@@ -197,11 +196,9 @@ interface Known {
   types: readonly DataType[]
 }
 
-/** Whether the columns have the very types that a layout was found for. */
-function sameTypes(known: Known | null, batch: RecordBatch): boolean {
-  if (known === null) return false
+/** Whether the columns of a batch have these very types. */
+function sameTypes(types: readonly DataType[], batch: RecordBatch): boolean {
   const columns = batch.data.children
-  const { types } = known
   for (let i = 0; i < types.length; i += 1) if (columns[i]?.type !== types[i]) return false
   return true
 }

@@ -15,12 +15,12 @@ export function hasSchema(value: unknown): value is RecordBatch | Table {
 /** Refuses a batch whose columns differ from those of the first, which a consumer would only notice far away. */
 export class SchemaCheck {
   #columns: string | undefined
-  /** The schema that was seen to fit last: batches of one source share the object. */
-  #last: Schema | undefined
+  /** Schemas that were seen to fit: the batches of one source share the object. */
+  readonly #fitting = new WeakSet<Schema>()
 
   check(value: RecordBatch | Table): void {
     const { schema } = value
-    if (schema === this.#last) return
+    if (this.#fitting.has(schema)) return
     const columns = columnsOf(schema)
     this.#columns ??= columns
     if (columns !== this.#columns) {
@@ -29,6 +29,6 @@ export class SchemaCheck {
         `the schema of this batch differs from the first one's (option "sameSchema"): got (${columns}), expected (${this.#columns})`
       )
     }
-    this.#last = schema
+    this.#fitting.add(schema)
   }
 }

@@ -16,8 +16,8 @@ import { StepwiseSender } from './stepwise-sender.js'
 /** The store takes no more forms for one stream; a chunk of yet another form goes step by step. */
 const maxTemplates = 256
 /** The first chunk goes at once. While a request is under way others are gathered, up to so many, or so many bytes. */
-const gatherChunks = 16
-const gatherBytes = 2 ** 20
+const gatherChunks = 32
+const gatherBytes = 4 * 2 ** 20
 /** More requests under way would only be shorter. */
 const maxUnderWay = 3
 

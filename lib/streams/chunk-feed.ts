@@ -2,6 +2,7 @@ import type { Connection } from '../client/connection.js'
 import { ChunkForm } from '../client/chunk-form.js'
 import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
+import type { LeaseReturns } from '../client/lease-returns.js'
 import { pullChunk, pullChunks, type PulledForm } from '../client/requests.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -54,10 +55,10 @@ export class SingleFeed implements ChunkFeed {
 }
 
 /** Small chunks come in batches of this many, and with this many bytes at most. */
-const batchChunks = 64
-const batchBytes = 2 ** 20
+const batchChunks = 128
+const batchBytes = 4 * 2 ** 20
 /** The next batch is asked for when this many are left, so that it is there when they are used up. */
-const lowWater = 16
+const lowWater = 32
 
 /** Many chunks in one reply of the extension, asked for ahead of need. */
 export class BatchedFeed implements ChunkFeed {
@@ -66,6 +67,7 @@ export class BatchedFeed implements ChunkFeed {
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
   readonly #counters: Counters
+  readonly #returns: LeaseReturns
   readonly #forms: ChunkForm[] = []
   /** What has come and was not asked for, from index `#head` on. */
   #queue: PulledChunk[] = []
@@ -86,13 +88,16 @@ export class BatchedFeed implements ChunkFeed {
     stream: ObjectId,
     budget: LeaseBudget,
     counters: Counters,
+    returns: LeaseReturns,
     atOnce: boolean
   ) {
     this.#connection = connection
     this.#stream = stream
     this.#budget = budget
     this.#counters = counters
+    this.#returns = returns
     this.#atOnce = atOnce
+    returns.onFlush = () => this.#tell()
   }
 
   async next(): Promise<PulledChunk> {
@@ -153,7 +158,8 @@ export class BatchedFeed implements ChunkFeed {
     const consumed = this.#consumed
     this.#consumed = 0
     const templates = this.#forms.length
-    const limits = { max: batchChunks, maxBytes: batchBytes, templates, consumed }
+    const released = this.#returns.takeWaiting()
+    const limits = { max: batchChunks, maxBytes: batchBytes, templates, consumed, released }
     const reply = await pullChunks(this.#connection, this.#stream, limits)
     this.#budget.observe(reply.memory)
     this.missed = reply.missed
@@ -192,9 +198,12 @@ export class BatchedFeed implements ChunkFeed {
     })
   }
 
+  /** What was given back goes along. */
   #tell(): void {
     if (this.#consumed === 0 || this.#connection.closed) return
-    this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count: this.#consumed })
+    const count = this.#consumed
     this.#consumed = 0
+    const released = this.#returns.takeWaiting()
+    this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count, released })
   }
 }

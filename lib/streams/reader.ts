@@ -95,6 +95,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       target.id,
       core.budget,
       target.counters,
+      returns,
       target.sharing?.resumable === true
     )
     this.#guard = guard

@@ -21,11 +21,11 @@ import { StepwiseSender } from './stepwise-sender.js'
 import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
 
 /** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
-const defaultWindowChunks = 64
+const defaultWindowChunks = 256
 const defaultWindowShare = 1 / 4
 
 export interface WriterOptions {
-  /** Chunks and bytes that may be pushed and not consumed: 64 chunks and a quarter of the server's memory by default. */
+  /** Chunks and bytes that may be pushed and not consumed: 256 chunks and a quarter of the server's memory by default. */
   window?: Partial<WindowLimits> | undefined
   /** Ends the opening. */
   signal?: AbortSignal | undefined

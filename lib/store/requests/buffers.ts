@@ -64,6 +64,8 @@ const createBuffers: Handler = (request, context) => {
   const footprint = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
   if (footprint > engine.blobs.limit) throw noMemory(footprint, engine)
   if (!wait) {
+    // Memory in advance is for nobody while somebody waits for some.
+    if (scoped && engine.memory.length > 0) throw noMemory(footprint, engine)
     const made = createAll(sizes, scoped, context)
     if (!made) throw noMemory(footprint, engine)
     return announce(sizes, made, context)

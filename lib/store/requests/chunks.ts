@@ -6,7 +6,7 @@ import type { ChunkValues } from '../compact-chunks.js'
 import type { Engine } from '../engine.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
-import { readArray, readFlag, readSize, readStrings } from '../request.js'
+import { readArray, readFlag, readSize, readStrings, type Request } from '../request.js'
 import type { Chunk, Stream } from '../streams/stream.js'
 import { type Handler, type RequestContext, route } from './handler.js'
 
@@ -178,6 +178,7 @@ const pullChunks: Handler = (request, { engine, peer }) => {
   const id = readTextId(request['id'])
   const limits = { max: readSize(request, 'max'), maxBytes: readSize(request, 'max_bytes') }
   const known = readSize(request, 'templates')
+  release(request, engine, peer)
   engine.streams.reading.leave(peer, id, readSize(request, 'consumed'))
   return engine.streams.reading.pullMany(peer, id, limits, (chunks, missed) => {
     const texts = chunks.map(chunk => chunkText(chunk, engine, peer))
@@ -191,9 +192,16 @@ const pullChunks: Handler = (request, { engine, peer }) => {
   })
 }
 
+/** Leases that are given back with another message. */
+function release(request: Request, engine: Engine, peer: Peer): void {
+  if (request['released'] === undefined) return
+  for (const id of readArray(request, 'released')) engine.blobs.unlease(peer, readTextId(id))
+}
+
 const consumeChunks: Handler = (request, { engine, peer }) => {
-  if (peer.extension > 0)
-    engine.streams.reading.leave(peer, readTextId(request['id']), readSize(request, 'count'))
+  if (peer.extension === 0) return undefined
+  release(request, engine, peer)
+  engine.streams.reading.leave(peer, readTextId(request['id']), readSize(request, 'count'))
   return undefined
 }
 

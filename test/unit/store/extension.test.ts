@@ -232,6 +232,21 @@ describe('extension', () => {
       expect(store.usage).to.equal(large)
     })
 
+    it('asks those who have memory in advance for what they do not use, and gives nobody more of it', async () => {
+      const ahead = BigInt(create(writer, [5 * MiB], { scoped: true }).reply.ids[0])
+      const other = store.connect(1)
+      const waiting = create(other, [12 * MiB])
+      expect(waiting.waits).to.equal(true)
+      expect(writer.events).to.deep.equal([{ event: 'memory_wanted' }])
+      expect(create(writer, [1000], { scoped: true }).reply.code).to.equal(41)
+      await free()
+      expect(waiting.waits).to.equal(true)
+      writer.ask('drop_buffer_request', { id: ahead })
+      await settled()
+      expect(waiting.waits).to.equal(false)
+      expect(create(writer, [1000], { scoped: true }).reply.ids).to.have.length(1)
+    })
+
     it('serves in the order of arrival, small ones not before large ones', async () => {
       const first = create(writer, [large])
       const second = create(store.connect(1), [1000])
