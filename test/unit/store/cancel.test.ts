@@ -14,13 +14,13 @@ describe('a wait for memory', () => {
   })
   beforeEach(async () => {
     client = await RawClient.connect(store.socket, { vineyard_streams: 1 })
-    await client.ask('create_buffers_request', { sizes: [full], scoped: true })
+    await client.ask('create_buffers_request', { sizes: [full] })
   })
   afterEach(() => client.channel.close())
   after(() => store.close())
 
   const wait = (size: number, ticket: number): void =>
-    client.send('create_buffers_request', { sizes: [size], wait: true, scoped: true, ticket })
+    client.send('create_buffers_request', { sizes: [size], wait: true, ticket })
   const cancel = (ticket: number): void => client.send('cancel_waiting', { ticket })
 
   it('is ended by a cancellation, and what stands behind it goes on', async () => {
@@ -56,7 +56,7 @@ describe('a wait for memory', () => {
 
   it('of others goes on', async () => {
     const other = await RawClient.connect(store.socket, { vineyard_streams: 1 })
-    other.send('create_buffers_request', { sizes: [4 * MiB], wait: true, scoped: true, ticket: 1 })
+    other.send('create_buffers_request', { sizes: [4 * MiB], wait: true, ticket: 1 })
     while ((await store.status()).memoryRequests === 0) continue
     cancel(1)
     expect((await client.ask('exists_request', { id: 5 })).exists).to.equal(false)
