@@ -5,7 +5,10 @@ import { Connection } from './connection.js'
 import { Counters } from './counters.js'
 import { LeaseReturns } from './lease-returns.js'
 import { ObjectReader } from './object-reader.js'
+import type { JsonObject } from '../protocol/json.js'
+import { parseEndpoint } from '../rpc/endpoint.js'
 import { PeerWatch } from './peer-watch.js'
+import { clusterMeta } from './requests.js'
 import type { ConnectionSettings } from './settings.js'
 
 /** What a client closes before itself: readers and writers. */
@@ -24,6 +27,8 @@ export class ClientCore {
   readonly counters = new Counters()
   /** Looks after the other ends of this client's streams where the server does not. */
   readonly peers = new PeerWatch()
+  /** Clients of the other instances of the cluster. */
+  readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
   #closing: Promise<void> | undefined
 
@@ -62,6 +67,40 @@ export class ClientCore {
     // Closing the client has not seen it: nobody would close it.
     connection.close()
     throw closedError()
+  }
+
+  /**
+   * The inside of a client of another instance of the cluster, over TCP; of this one, itself. It is closed with this
+   * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more).
+   */
+  at(instance: number | bigint): Promise<ClientCore> {
+    if (String(instance) === String(this.connection.info.instanceId)) return Promise.resolve(this)
+    this.#checkOpen()
+    const key = String(instance)
+    const known = this.#others.get(key)
+    if (known !== undefined) return known
+    const other = this.#connectTo(key)
+    this.#others.set(key, other)
+    const forget = (): void => void this.#others.delete(key)
+    // One that is lost, or was never there, is looked for again.
+    other.then(core => void core.connection.onClosed(forget), forget)
+    return other
+  }
+
+  async #connectTo(instance: string): Promise<ClientCore> {
+    const meta = await clusterMeta(this.connection)
+    const endpoint = (meta[`i${instance}`] as JsonObject | undefined)?.['rpc_endpoint']
+    if (typeof endpoint !== 'string') {
+      throw new VineyardError('ERR_VINEYARD_CONNECT', `instance ${instance} is not in the cluster`)
+    }
+    const core = await ClientCore.open({
+      ...this.settings,
+      address: `tcp://${endpoint}`,
+      endpoint: parseEndpoint(endpoint)
+    })
+    this.addDependent(core)
+    core.connection.onClosed(() => this.removeDependent(core))
+    return core
   }
 
   addDependent(dependent: Dependent): void {

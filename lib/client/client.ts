@@ -125,7 +125,9 @@ export class Client {
     const stream = await streamFromMetadata(this, meta)
     if (stream !== undefined) return stream as T
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
-    const reading = reader.read(objectId, mode, meta)
+    const reading = this.#isElsewhere(meta)
+      ? this.core.at(meta.instance_id).then(core => core.reader.read(objectId, 'copy', meta))
+      : reader.read(objectId, mode, meta)
     return (await abortable(reading, options.signal, one => void release(one.value))).value as T
   }
 
@@ -218,6 +220,17 @@ export class Client {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** An object of another instance of the cluster is fetched from there; of a global one what is here is read. */
+  #isElsewhere({ instance_id, global }: Metadata): boolean {
+    return global !== true && String(instance_id) !== String(this.core.connection.info.instanceId)
+  }
+
+  /** @internal A client of another instance of the cluster, over TCP, which is closed with this one. */
+  async at(instance: number | bigint): Promise<Client> {
+    const core = await this.core.at(instance)
+    return core === this.core ? this : new Client(core)
   }
 
   /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */

@@ -10,7 +10,8 @@ import {
   type OpenStreamOptions,
   type VineyardStream
 } from './stream.js'
-import { StreamGroup } from './stream-group.js'
+import { RecordBatchStream } from './recordbatch-stream.js'
+import { perInstanceKey, StreamGroup } from './stream-group.js'
 import { membersOfParallel } from './stream-types.js'
 
 const typename = 'vineyard::ParallelStream'
@@ -22,6 +23,13 @@ export interface MemberType<Member extends AnyStream = AnyStream> {
   create(client: Client, options?: CreateStreamOptions): Promise<Member>
 }
 
+export interface PerInstanceOptions<Member extends AnyStream = AnyStream> extends CreateStreamOptions {
+  /** One stream on each instance of the cluster. */
+  perInstance: true
+  /** What the members are: RecordBatchStreams by default. */
+  type?: MemberType<Member> | undefined
+}
+
 /** A fixed number of streams that are one global object: written and read as one, or one process for each partition. */
 export class ParallelStream<Member extends AnyStream = AnyStream> extends StreamGroup<Member> {
   static readonly typename = typename
@@ -31,37 +39,38 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
     client: Client,
     count: number,
     type: MemberType<Member>,
+    options?: CreateStreamOptions
+  ): Promise<ParallelStream<Member>>
+  /**
+   * Creates one stream on each instance of the cluster, and the object that holds them, visible from every instance.
+   * Rejects with ERR_VINEYARD_CONNECT where an instance cannot be reached.
+   */
+  static async create<Member extends AnyStream = RecordBatchStream>(
+    client: Client,
+    options: PerInstanceOptions<Member>
+  ): Promise<ParallelStream<Member>>
+  static async create<Member extends AnyStream>(
+    client: Client,
+    countOrOptions: number | PerInstanceOptions<Member>,
+    type?: MemberType<Member>,
     options: CreateStreamOptions = {}
   ): Promise<ParallelStream<Member>> {
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw argumentError(
-        'ERR_OUT_OF_RANGE',
-        `The "count" argument must be an integer >= 1. Received ${String(count)}`
+    if (typeof countOrOptions !== 'object' || countOrOptions === null) {
+      return createParallel(
+        client,
+        onOneInstance(client, countOrOptions),
+        type as MemberType<Member>,
+        options
       )
     }
-    checkIsObject(options)
-    const { name, ...memberOptions } = options
-    const streams: Member[] = []
-    let id: ObjectId | undefined
-    const { connection, reader } = client.core
-    try {
-      for (let index = 0; index < count; index += 1) streams.push(await type.create(client, memberOptions))
-      const content: JsonObject = {
-        typename,
-        instance_id: connection.info.instanceId,
-        global: true,
-        nbytes: 0,
-        '__streams_-size': count
-      }
-      streams.forEach((stream, index) => (content[`__streams_-${index}`] = { id: stream.id }))
-      ;[id] = (await createData(connection, [content])) as [ObjectId]
-      if (name !== undefined) await nameObject(connection, id, name)
-      return new ParallelStream(client, await reader.metadata(id), streams)
-    } catch (error) {
-      if (id !== undefined) await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
-      await Promise.allSettled(streams.map(stream => stream.drop()))
-      throw error
+    const { perInstance, type: memberType = RecordBatchStream, ...rest } = countOrOptions
+    if (perInstance !== true) {
+      throw argumentError('ERR_INVALID_ARG_VALUE', 'The "perInstance" option must be true')
     }
+    const clients = await onEachInstance(client)
+    return createParallel(client, clients, memberType as unknown as MemberType<Member>, rest, {
+      [perInstanceKey]: true
+    })
   }
 
   /** Opens a parallel stream that exists, by id or name. */
@@ -72,5 +81,68 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
   ): Promise<ParallelStream<Member>> {
     const meta = await openStreamObject(client, typename, idOrName, options)
     return new ParallelStream(client, meta, (await membersOfParallel(client, meta)) as Member[])
+  }
+}
+
+/** The same client for each member. */
+function onOneInstance(client: Client, count: unknown): Client[] {
+  if (Number.isSafeInteger(count) && (count as number) >= 1) {
+    return Array.from({ length: count as number }, () => client)
+  }
+  throw argumentError(
+    'ERR_OUT_OF_RANGE',
+    `The "count" argument must be an integer >= 1. Received ${String(count)}`
+  )
+}
+
+/** A client for each instance of the cluster, in the order of their numbers. */
+async function onEachInstance(client: Client): Promise<Client[]> {
+  const instances = Object.keys(await client.clusterMeta())
+    .map(key => Number(key.slice(1)))
+    .sort((a, b) => a - b)
+  return Promise.all(instances.map(instance => client.at(instance)))
+}
+
+async function createParallel<Member extends AnyStream>(
+  client: Client,
+  clients: readonly Client[],
+  type: MemberType<Member>,
+  options: CreateStreamOptions,
+  metadata: JsonObject = {}
+): Promise<ParallelStream<Member>> {
+  checkIsObject(options)
+  const { name, ...memberOptions } = options
+  const spans = perInstanceKey in metadata
+  const streams: Member[] = []
+  let id: ObjectId | undefined
+  const { connection, reader } = client.core
+  try {
+    for (const owner of clients) {
+      const stream = await type.create(owner, memberOptions)
+      streams.push(stream)
+      if (!spans) continue
+      // Only what is persistent can be a member of an object of another instance, and only when that has heard of it.
+      await owner.persist(stream.id)
+      await reader.metadata(stream.id, { syncRemote: true })
+    }
+    const content: JsonObject = {
+      ...metadata,
+      typename,
+      instance_id: connection.info.instanceId,
+      global: true,
+      nbytes: 0,
+      '__streams_-size': streams.length
+    }
+    streams.forEach((stream, index) => (content[`__streams_-${index}`] = { id: stream.id }))
+    ;[id] = (await createData(connection, [content])) as [ObjectId]
+    if (spans) await client.persist(id)
+    if (name !== undefined) await nameObject(connection, id, name)
+    const meta = await reader.metadata(id)
+    const members = spans ? ((await membersOfParallel(client, meta)) as Member[]) : streams
+    return new ParallelStream(client, meta, members)
+  } catch (error) {
+    if (id !== undefined) await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+    await Promise.allSettled(streams.map(stream => stream.drop()))
+    throw error
   }
 }

@@ -25,11 +25,25 @@ export type ReadFrom<Member> = Member extends VineyardStream<any, infer Out, any
 export type WrittenTo<Member> = Member extends VineyardStream<infer In, any, any> ? In : any
 
 export interface GroupWriteStreamOptions extends WriteStreamOptions {
-  /** Which member a written value goes to. */
-  partition?: PartitionOption<any>
+  /**
+   * Which member a written value goes to. `'local'`: only to those on the client's instance of the cluster, in turns,
+   * which is the default for a group made with `perInstance`.
+   */
+  partition?: PartitionOption<any> | 'local'
   /** Further options of the members' writers, such as `as`. */
   [option: string]: unknown
 }
+
+export interface GroupReadStreamOptions extends ReadStreamOptions {
+  /**
+   * Which members are read: all, or those on the client's instance of the cluster. All by default, and `'local'` for a
+   * group made with `perInstance`.
+   */
+  partition?: 'all' | 'local' | undefined
+}
+
+/** Metadata of a group that has a member on each instance of a cluster. */
+export const perInstanceKey = 'vineyard_streams_per_instance'
 
 /**
  * Streams that belong together. What ParallelStream and StreamCollection share: read as one, in no order across
@@ -53,10 +67,15 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
    * The chunks of all members as one object-mode Readable: whoever has one gives it, in turns, each held back by itself;
    * the order holds within a member. Fails if one fails. Byte streams cannot be merged: ERR_VINEYARD_UNSUPPORTED.
    */
-  createReadStream(options: ReadStreamOptions = {}): TypedReadable<ReadFrom<Member>> {
-    checkReadStreamOptions(options)
-    const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...readerOptions } = options
-    const leaves = this.#leaves()
+  createReadStream(options: GroupReadStreamOptions = {}): TypedReadable<ReadFrom<Member>> {
+    checkIsObject(options)
+    const { partition, ...streamOptions } = options
+    checkReadStreamOptions(streamOptions)
+    const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...readerOptions } = streamOptions
+    if (partition !== undefined && partition !== 'all' && partition !== 'local') {
+      throw argumentError('ERR_INVALID_ARG_VALUE', `The "partition" option must be 'all' or 'local'`)
+    }
+    const leaves = this.#chosen(partition)
     if (leaves.some(stream => stream instanceof ByteStream)) {
       throw new VineyardError(
         'ERR_VINEYARD_UNSUPPORTED',
@@ -65,7 +84,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     }
     const open = async (origin: Origin): Promise<ChunkSource<ReadFrom<Member>>> =>
       new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, readerOptions, origin)))
-    return new ChunkReadable(open, readAhead(options, leaves))
+    return new ChunkReadable(open, readAhead(streamOptions, leaves))
   }
 
   /** An object-mode Writable whose values go to the members by `partition`. All members finish, or all fail. */
@@ -73,11 +92,11 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     checkIsObject(options)
     const { partition, ...streamOptions } = options
     const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...writerOptions } = streamOptions
-    const leaves = this.#leaves()
+    const leaves = this.#chosen(partition)
     if (leaves.length === 0)
       throw argumentError('ERR_INVALID_ARG_VALUE', 'a group without streams cannot be written')
     for (const leaf of leaves) checkWriteStreamOptions(streamOptions, leaf.writerOptionNames)
-    const partitioned = partitionOf(partition, leaves.length)
+    const partitioned = partitionOf(partition === 'local' ? undefined : partition, leaves.length)
     const open = async (): Promise<ChunkSink<unknown>> =>
       new PartitionedSink(
         await openAll(leaves, leaf => leaf.openWriter(this.client, writerOptions)),
@@ -98,6 +117,21 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
     await deleteData(connection, [this.id], { force: true, deep: false })
     if (name !== undefined) await dropName(connection, name)
+  }
+
+  /** The members that are on the client's instance of the cluster. */
+  get localStreams(): readonly VineyardStream<any, any, any>[] {
+    const own = String(this.client.core.connection.info.instanceId)
+    return this.#leaves().filter(leaf => String(leaf.meta.instance_id) === own)
+  }
+
+  /** Throws ERR_INVALID_ARG_VALUE where there is no local member and one was asked for. */
+  #chosen(partition: unknown): readonly VineyardStream<any, any, any>[] {
+    const byDefault = partition === undefined && this.meta[perInstanceKey] === true
+    if (partition !== 'local' && !byDefault) return this.#leaves()
+    const local = this.localStreams
+    if (local.length > 0) return local
+    throw argumentError('ERR_INVALID_ARG_VALUE', 'no member of the group is on the instance of this client')
   }
 
   /** The members, and those of nested groups. */

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../abort.js'
 import type { Client } from '../client/client.js'
+import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { Counters, type StreamStats } from '../client/counters.js'
 import { createData, createStream, deleteData, persist, putName } from '../client/requests.js'
@@ -113,7 +114,7 @@ export abstract class VineyardStream<
 
   /** Removes the stream with what is queued in it, its object and its name. Its reader and writer fail. */
   async drop(): Promise<void> {
-    const { core } = this.client
+    const core = await this.#coreOf(this.client)
     const puller = await core.connect()
     try {
       await discardStream(core, puller, this.id, await this.#currentName())
@@ -134,17 +135,23 @@ export abstract class VineyardStream<
       origin,
       sharing: sharingOf(this.meta)
     }
-    return StreamReader.open<Out>(client.core, target, options)
+    return StreamReader.open<Out>(await this.#coreOf(client), target, options)
   }
 
   protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
+    const core = await this.#coreOf(client)
     const target = {
       id: this.id,
-      encoder: this.encoder(options, client.core.connection.info.instanceId),
+      encoder: this.encoder(options, core.connection.info.instanceId),
       counters: this.#countersFor(client),
       waits: (sharingOf(this.meta)?.policy ?? 'wait') === 'wait'
     }
-    return StreamWriter.open<In>(client.core, target, options)
+    return StreamWriter.open<In>(core, target, options)
+  }
+
+  /** What is queued in a stream is only on the instance that it was made on: there its ends are. */
+  #coreOf(client: Client): Promise<ClientCore> {
+    return client.core.at(this.meta.instance_id)
   }
 
   /** Another client's reader or writer counts for that client, and is not seen in `stats()` here. */

@@ -44,7 +44,7 @@ export interface VineyarddOptions {
 }
 
 /** A port of TCP that is free now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -70,7 +70,11 @@ export class Vineyardd {
     const meta = etcd === undefined ? ['--meta', 'local'] : ['--meta', 'etcd', '--etcd_endpoint', etcd]
     const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
     const command = [daemon, '--socket', this.socket, '--size', size, ...meta, ...rpc]
-    if (namespace !== undefined) command.unshift('ip', 'netns', 'exec', namespace.name)
+    if (namespace !== undefined) {
+      // It tells the others its host name, which they must be able to connect to.
+      const named = ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', namespace.address]
+      command.unshift('ip', 'netns', 'exec', namespace.name, ...named)
+    }
     const [program, ...args] = command as [string, ...string[]]
     this.process = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
   }
