@@ -1,13 +1,14 @@
 /**
- * `npm run bench`: measures this package beside its rivals. Prints tables, writes results.json, and draws chart.svg when
- * everything was measured.
+ * `npm run bench`: measures this package beside its rivals. Prints tables, writes results.json, and when everything was
+ * measured draws chart.svg and writes the table of the README.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { describeEnvironment, environment } from './environment.js'
 import { goals } from './goals.js'
 import { chart } from './report/chart.js'
+import { withResults } from './report/readme.js'
 import { judge, type Result } from './report/results.js'
 import { head, row } from './report/table.js'
 import { compare } from './runner/compare.js'
@@ -77,4 +78,8 @@ writeFileSync(
   place('results.json'),
   `${JSON.stringify({ environment: found, rounds, pace, results }, undefined, 2)}\n`
 )
-if (only.length === 0 && options.case === '') writeFileSync(place('chart.svg'), chart(results, caption))
+if (only.length === 0 && options.case === '') {
+  writeFileSync(place('chart.svg'), chart(results, caption))
+  const readme = place('../README.md')
+  writeFileSync(readme, withResults(readFileSync(readme, 'utf8'), results, caption))
+}
