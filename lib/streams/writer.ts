@@ -372,9 +372,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     const failed = this.#state !== 'finished'
-    if (this.#state === 'open') {
-      this.#stop(new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()'))
-    }
+    // A write stream over this writer must hear of it even when it has nothing to write.
+    this.#lost(new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()'))
     // From the client's connection: this one may be waiting for memory, which this ends on the store.
     if (!failed) this.#guard?.finished()
     else if (this.#guard !== undefined) await this.#guard.fail()
