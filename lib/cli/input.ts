@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { RecordBatchReader, type RecordBatch } from 'apache-arrow'
 import { parse } from 'csv-parse'

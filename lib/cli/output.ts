@@ -44,7 +44,7 @@ export async function write(target: Writable, data: string | Uint8Array): Promis
 }
 
 function arrowOutput(target: Writable): BatchOutput {
-  const writer = new RecordBatchStreamWriter({ autoDestroy: false })
+  const writer = new RecordBatchStreamWriter()
   const bytes = writer[Symbol.asyncIterator]()
   const pumping = (async () => {
     for await (const part of bytes) await write(target, part)

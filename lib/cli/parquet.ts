@@ -1,9 +1,10 @@
-import { RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
+import type { RecordBatch} from 'apache-arrow';
+import { Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 
 /** The part of parquet-wasm that is used. */
 interface ParquetWasm {
-  readParquet(file: Uint8Array): { intoIPCStream(): Uint8Array }
-  writeParquet(table: unknown): Uint8Array
+  readParquet: (file: Uint8Array) => { intoIPCStream(): Uint8Array }
+  writeParquet: (table: unknown) => Uint8Array
   Table: { fromIPCStream(bytes: Uint8Array): unknown }
 }
 

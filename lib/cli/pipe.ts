@@ -76,7 +76,7 @@ async function pipeFile(
     const rows = { rows: options.rows, strings: options.strings ?? false }
     const batches = (input: Progress): AsyncGenerator<RecordBatch> =>
       readBatches(input, format as Exclude<InputFormat, 'bytes'>, rows)
-    await pipeline(source, progress, input => batches(input as unknown as Progress), writable, { signal })
+    await pipeline(source, progress, input => batches(input), writable, { signal })
   } finally {
     progress.finish()
   }

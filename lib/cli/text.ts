@@ -15,8 +15,8 @@ export function bytesText(bytes: number): string {
 
 /** Styles only where somebody sees them: on a terminal that has colours, and not with NO_COLOR. */
 export function styled(stream: NodeJS.WritableStream, style: 'bold' | 'dim' | 'red', text: string): string {
-  const { isTTY, hasColors } = stream as WriteStream
-  return isTTY && hasColors.call(stream, 16) ? styleText(style, text) : text
+  const terminal = stream as WriteStream
+  return terminal.isTTY && terminal.hasColors() ? styleText(style, text) : text
 }
 
 /** What a terminal must not be sent: names and values may be anybody's. */

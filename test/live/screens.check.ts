@@ -1,0 +1,119 @@
+/**
+ * What only a real terminal and a real browser can show: `top` and the progress of `pipe` in tmux, the page of `serve --ui`
+ * in chromium. Run by `npm run test:live`; what is not installed is pending.
+ */
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect } from 'chai'
+import { ByteStream, connect, Store, type Client } from 'vineyard-streams'
+import { cliMain } from '../support/cli.js'
+
+const run = promisify(execFile)
+
+function have(program: string): boolean {
+  try {
+    execFileSync('which', [program], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('Live screens', () => {
+  let store: Store
+  let client: Client
+  let folder: string
+  const session = `vineyard-${process.pid}`
+  const tmux = async (...args: string[]): Promise<string> =>
+    (await run('tmux', ['-L', session, ...args])).stdout
+  /** Looks at the terminal until it shows what is wanted; the watchdog is the test's. */
+  const shows = async (wanted: RegExp): Promise<string> => {
+    for (;;) {
+      const screen = await tmux('capture-pane', '-p')
+      if (wanted.test(screen)) return screen
+      await delay(50)
+    }
+  }
+  const open = (command: string): Promise<string> =>
+    tmux('new-session', '-d', '-x', '120', '-y', '30', `VINEYARD_IPC_SOCKET=${store.socket} ${command}; echo "exit code $?"; sleep 60`) // prettier-ignore
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'vineyard-live-'))
+    store = await Store.start({ size: '64Mi', ui: {} })
+    client = await connect(store.socket)
+  })
+  afterEach(() => {
+    if (have('tmux')) execFile('tmux', ['-L', session, 'kill-server'], () => {})
+  })
+  after(async () => {
+    await client.close()
+    await store.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('top is live, and q leaves it', async function () {
+    this.timeout(60_000)
+    if (!have('tmux')) this.skip()
+    const stream = await ByteStream.create(client, { name: 'watched' })
+    const writer = await stream.openWriter()
+    await open(`${process.execPath} ${cliMain} top --interval 0.1`)
+    await shows(/watched +ByteStream +open +0 /)
+    await writer.append(Buffer.alloc(300_000))
+    const screen = await shows(/watched +ByteStream +open +1 +293 KiB/)
+    expect(screen).to.match(/memory {3}\[[#.]{20}\]/)
+    await tmux('send-keys', 'q')
+    await shows(/exit code 0/)
+    await writer.close()
+    await stream.drop()
+  })
+
+  it('top leaves by Ctrl-C as well', async function () {
+    this.timeout(60_000)
+    if (!have('tmux')) this.skip()
+    await open(`${process.execPath} ${cliMain} top`)
+    await shows(/STREAM/)
+    await tmux('send-keys', 'C-c')
+    await shows(/exit code 0/)
+  })
+
+  it('pipe shows a bar with rate and time left while it is held up, and 100 % at its end', async function () {
+    this.timeout(60_000)
+    if (!have('tmux')) this.skip()
+    const file = join(folder, 'data.bin')
+    writeFileSync(file, Buffer.alloc(60 * 2 ** 20, 1))
+    const stream = await ByteStream.create(client, { name: 'piped' })
+    await open(`${process.execPath} ${cliMain} pipe ${file} --format bytes --to piped`)
+    // Nobody reads yet: the window holds it at a quarter of the store.
+    await shows(/data\.bin \[.+\] [1-9]\d?%.+MiB of 60\.0 MiB .+\/s .+ left/)
+    let bytes = 0
+    for await (const chunk of stream.createReadStream()) bytes += (chunk).length
+    expect(bytes).to.equal(60 * 2 ** 20)
+    expect(await shows(/exit code 0/)).to.match(/100%/)
+    await stream.drop()
+  })
+
+  it('the page of a store draws itself in a browser', async function () {
+    this.timeout(120_000)
+    if (!have('chromium')) this.skip()
+    const stream = await ByteStream.create(client, { name: 'seen' })
+    const writer = await stream.openWriter()
+    await writer.append(Buffer.alloc(300_000))
+    const picture = join(process.env['VINEYARD_SCREENSHOTS'] ?? folder, 'ui.png')
+    const options = ['--headless=new', '--no-sandbox', '--disable-gpu', '--window-size=1280,900', '--virtual-time-budget=1', '--timeout=8000', `--user-data-dir=${folder}/profile`] // prettier-ignore
+    const { stdout: dom } = await run('chromium', [...options, '--dump-dom', store.uiUrl as string], {
+      timeout: 60_000
+    })
+    expect(dom).to.match(/<span id="state"[^>]*>live</)
+    expect(dom).to.match(/<td>seen<\/td><td>ByteStream<\/td>/)
+    expect(dom).to.contain('293 KiB')
+    expect(dom).to.match(/<canvas id="memory"[^>]* width="[1-9]\d+"/)
+    await run('chromium', [...options, `--screenshot=${picture}`, store.uiUrl as string], { timeout: 60_000 })
+    expect(statSync(picture).size).to.be.above(10_000)
+    await writer.close()
+    await stream.drop()
+  })
+})
