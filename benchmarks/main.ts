@@ -43,7 +43,7 @@ const rounds = quick && command.getOptionValueSource('rounds') === 'default' ? 3
 const pace = quick ? { warmUp: 400, measure: 500 } : { warmUp: 800, measure: 1200 }
 const place = (name: string): string => fileURLToPath(new URL(`../../benchmarks/${name}`, import.meta.url))
 const found = environment()
-const caption = describeEnvironment(found)
+const caption = `${describeEnvironment(found)}; ${rounds} rounds`
 console.log(caption)
 
 /** A case without the rivals that no goal is about; undefined where none is left. */

@@ -21,6 +21,8 @@ export function withResults(readme: string, results: readonly Result[], caption:
   const lines = [
     begin,
     '',
+    '![ratios to the rivals, with the goals](benchmarks/chart.svg)',
+    '',
     `${caption}. Medians; a ratio is ours divided by theirs, with its range.`,
     '',
     '| work | ours | against | ratio | goal |',

@@ -11,7 +11,7 @@ const work = {
 } as const
 
 const own: Metric = { name: 'ownMemory', unit: 'MiB own', per: 2 ** 20 }
-const shared: Metric = { name: 'sharedMemory', unit: 'MiB mapped', per: 2 ** 20 }
+const shared: Metric = { name: 'sharedMemory', unit: 'MiB map', per: 2 ** 20 }
 
 const longStream: Case = {
   name: 'a stream of 10 GiB',
