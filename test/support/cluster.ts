@@ -28,6 +28,7 @@ class Network {
       ip('link', 'add', network.#bridge, 'type', 'bridge')
       ip('addr', 'add', `${network.address}/24`, 'dev', network.#bridge)
       ip('link', 'set', network.#bridge, 'up')
+      // Whether all of it is allowed shows only when it is done.
       network.add()
       return network
     } catch {
@@ -126,35 +127,42 @@ class Etcd {
 
 /** Several real vineyardd that share an etcd, each in a network namespace of its own where the machine allows it. */
 export class Cluster {
+  readonly instances: Vineyardd[] = []
   readonly #network: Network | undefined
+  readonly #size: string
 
   private constructor(
     readonly etcd: Etcd,
-    readonly instances: readonly Vineyardd[],
-    network: Network | undefined
+    network: Network | undefined,
+    size: string
   ) {
     this.#network = network
+    this.#size = size
   }
 
   static async start(count: number, size = '64Mi'): Promise<Cluster> {
     const network = Network.create()
     const host = network?.address ?? '127.0.0.1'
     const etcd = new Etcd(host, await freePort(), await freePort())
-    const instances: Vineyardd[] = []
-    const cluster = new Cluster(etcd, instances, network)
+    const cluster = new Cluster(etcd, network, size)
     try {
       await etcd.start()
-      // One after the other: the numbers of the instances are those of this list.
-      for (let index = 0; index < count; index += 1) {
-        const namespace = network?.add()
-        const options = { rpc: true, etcd: etcd.url, ...(namespace && { namespace }) }
-        instances.push(await Vineyardd.start(size, options))
-      }
+      // One after the other: the numbers of the instances are those of the list.
+      for (let index = 0; index < count; index += 1) await cluster.add()
       return cluster
     } catch (error) {
       await cluster.close()
       throw error
     }
+  }
+
+  /** Starts a further instance. */
+  async add(): Promise<Vineyardd> {
+    const namespace = this.#network?.add()
+    const options = { rpc: true, etcd: this.etcd.url, ...(namespace && { namespace }) }
+    const instance = await Vineyardd.start(this.#size, options)
+    this.instances.push(instance)
+    return instance
   }
 
   /** Whether what goes from one instance to another crosses a network interface. */
