@@ -3,7 +3,7 @@
  * messages.md; integers that may exceed 2^53 are bigint on the way out and ObjectIds on the way in.
  */
 import { VineyardError } from '../errors.js'
-import { objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
+import { isObjectId, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
 import type { Metadata } from '../objects/model.js'
@@ -19,11 +19,30 @@ function arrayOf(reply: JsonObject, key: string): JsonValue[] {
   throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${String(reply['type'])} has no ${key}`)
 }
 
+/** One element for each of what was asked for. */
+function manyOf(reply: JsonObject, key: string, count: number): JsonValue[] {
+  const values = arrayOf(reply, key)
+  if (values.length === count) return values
+  throw new VineyardError(
+    'ERR_VINEYARD_PROTOCOL',
+    `${String(reply['type'])} has ${values.length} ${key} where ${count} were asked for`
+  )
+}
+
+/** Filling a blob that is smaller than it should be would write over others. */
+function madeFor(size: number, payload: Payload): Payload {
+  if (payload.size === size) return payload
+  throw new VineyardError(
+    'ERR_VINEYARD_PROTOCOL',
+    `the server made a blob of ${payload.size} bytes where ${size} were asked for`
+  )
+}
+
 // ---- blobs
 
 export async function createBuffer(connection: Connection, size: number): Promise<Payload> {
   const reply = await connection.request({ type: 'create_buffer_request', size }, 'create_buffer_reply')
-  return decodePayload(reply['created'])
+  return madeFor(size, decodePayload(reply['created']))
 }
 
 /**
@@ -48,7 +67,8 @@ export async function createBuffers(
     'create_buffers_reply',
     { waits: options.wait }
   )
-  return arrayOf(reply, 'payloads').map(decodePayload)
+  const payloads = manyOf(reply, 'payloads', sizes.length)
+  return payloads.map((payload, index) => madeFor(sizes[index] as number, decodePayload(payload)))
 }
 
 /** Only on connections with the extension: ends a wait for memory, which is then answered with an error. */
@@ -120,7 +140,7 @@ export async function createData(
     { type: 'create_datas_request', num: contents.length, contents, scoped: scoped || undefined },
     'create_datas_reply'
   )
-  return arrayOf(reply, 'ids').map(replyId)
+  return manyOf(reply, 'ids', contents.length).map(replyId)
 }
 
 /** The metadata of the objects that exist, in the order of the reply; missing ones are left out. */
@@ -136,13 +156,22 @@ export async function getData(
   return contentOf(reply)
 }
 
+function isMetadata(value: JsonValue): value is Metadata {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return typeof value['typename'] === 'string' && isObjectId(value['id'])
+}
+
 function contentOf(reply: JsonObject): Metadata[] {
   const content = reply['content']
   if (content === null || content === undefined) return []
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'get_data_reply has no content')
   }
-  return Object.values(content) as Metadata[]
+  const all = Object.values(content)
+  if (!all.every(isMetadata)) {
+    throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'get_data_reply has metadata without id or typename')
+  }
+  return all
 }
 
 export async function listData(
