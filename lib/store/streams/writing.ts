@@ -14,6 +14,8 @@ import type { StreamTable } from './stream-table.js'
 
 /** get_next_stream_chunk waits while the store is fuller than this. */
 const threshold = 0.8
+/** A stream holds no more chunks: what waits in line is memory of this process, however small its blobs are. */
+const maxQueued = 2 ** 20
 
 /** How chunks come into a stream's queue. */
 export class StreamWriting {
@@ -62,6 +64,9 @@ export class StreamWriting {
   writable(peer: Peer, id: ObjectId): Stream {
     const stream = this.#table.get(id)
     checkWritable(stream, peer)
+    if (stream.pushedChunks - stream.consumedChunks >= maxQueued) {
+      throw new RequestError(Status.NotEnoughMemory, `stream ${id} holds ${maxQueued} chunks already`)
+    }
     this.addWriter(stream, peer)
     return stream
   }

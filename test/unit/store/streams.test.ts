@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { MiB, settled, type TestPeer, TestStore } from './support.js'
+import type { ObjectId } from '#dist/protocol/ids.js'
+import { MiB, settled, type TestPeer, TestStore, text } from './support.js'
 
 const size = 16 * MiB
 
@@ -125,6 +126,18 @@ describe('streams', () => {
     expect(next(Math.ceil(size * 0.8)).reply.code).to.equal(41)
     expect(next(2 ** 50).reply.code).to.equal(41)
     expect(next(100).reply.buffer.data_size).to.equal(100)
+  })
+
+  it('holds no more than a million chunks', () => {
+    const chunk = { id: text(5n) as ObjectId, bytes: 0 }
+    const { writing, table } = store.engine.streams
+    writing.queue(table.get(text(id) as ObjectId), Array<typeof chunk>(2 ** 20 - 1).fill(chunk))
+    expect(writer.push(id, 5n).code).to.equal(undefined)
+    expect(writer.push(id, 5n).code).to.equal(41)
+    reader.pull(id)
+    expect(writer.push(id, 5n).code).to.equal(41)
+    reader.pull(id)
+    expect(writer.push(id, 5n).code).to.equal(undefined)
   })
 
   it('publishes the empty blob', () => {
