@@ -6,7 +6,9 @@ export default tseslint.config(
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js', 'examples/*.js'] } }
+    },
     rules: {
       'no-console': 'error',
       'no-constant-condition': ['error', { checkLoops: false }],
@@ -31,6 +33,13 @@ export default tseslint.config(
     }
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ['examples/**/*.js'],
+    languageOptions: {
+      globals: { console: 'readonly', process: 'readonly', URL: 'readonly', fetch: 'readonly' }
+    },
+    rules: { 'no-console': 'off' }
+  },
   // Chai's assertions are expressions: expect(x).to.be.true
   {
     files: ['test/**/*.ts'],
