@@ -1,11 +1,11 @@
-import { mkdtempSync, rmdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { rmdirSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VineyardError } from '../errors.js'
 import { type Channel, native } from '../native.js'
 import { TcpChannel } from '../rpc/tcp-channel.js'
 import { loadZstd, type Zstd } from '../rpc/zstd.js'
+import { freshSocket } from './abandoned-directories.js'
 import { Authentication } from './authentication.js'
 import { Dispatcher } from './dispatcher.js'
 import { Engine } from './engine.js'
@@ -87,10 +87,9 @@ export class StoreServer {
       punchHole: (offset: number, length: number) => native.punchHole(fd, offset, length)
     }
     this.#engine = new Engine(new Pool(options.size, pages), fd)
-    this.#directory =
-      options.socket === undefined ? mkdtempSync(join(tmpdir(), 'vineyard-streams-')) : undefined
-    this.socket =
-      this.#directory === undefined ? resolve(options.socket!) : join(this.#directory, 'store.sock')
+    const fresh = options.socket === undefined ? freshSocket() : undefined
+    this.#directory = fresh?.directory
+    this.socket = fresh?.socket ?? resolve(options.socket!)
     const authentication = new Authentication(options.username, options.password)
     const isClosing = (): boolean => this.#closing
     const facts: ServerFacts = {

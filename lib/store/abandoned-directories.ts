@@ -1,0 +1,47 @@
+import { lstatSync, mkdtempSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { native, type NativeError } from '../native.js'
+
+const prefix = 'vineyard-streams-'
+const socketName = 'store.sock'
+/** A socket refuses connections between being bound and being listened on: a younger one may be about to come alive. */
+const oldEnoughMs = 10_000
+
+/** Where a store without a `socket` option listens: a path in a fresh directory that only this user can enter. */
+export function freshSocket(): { directory: string; socket: string } {
+  removeAbandoned()
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  return { directory, socket: join(directory, socketName) }
+}
+
+/**
+ * Removes what stores of this user have left that ended without a chance to: by SIGKILL, or with the worker thread that had
+ * started them, which `terminate()` ends without a word.
+ */
+function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(prefix)) continue
+    const directory = join(tmpdir(), name)
+    const socket = join(directory, socketName)
+    try {
+      const stat = lstatSync(socket)
+      if (!stat.isSocket() || stat.uid !== process.getuid?.() || Date.now() - stat.mtimeMs < oldEnoughMs)
+        continue
+      if (!isRefused(socket)) continue
+      unlinkSync(socket)
+      rmdirSync(directory)
+    } catch {
+      // Not a store's, or somebody else is removing it too.
+    }
+  }
+}
+
+function isRefused(socket: string): boolean {
+  try {
+    native.connect(socket, 1).close()
+    return false
+  } catch (error) {
+    return (error as NativeError).code === 'ECONNREFUSED'
+  }
+}
