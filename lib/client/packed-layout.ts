@@ -14,6 +14,15 @@ export interface PackedLayout {
   write(memory: WritableMemory, at: number): void
 }
 
+/** A value whose blobs lie in memory from `allocate()` already. */
+export interface PlacedLayout {
+  readonly template: string
+  readonly buffer: ArrayBuffer
+  readonly vars: readonly number[]
+  /** Offset and size in the buffer of each blob. */
+  readonly spans: readonly number[]
+}
+
 /** The layout of a draft whose variables are all numbers. */
 export class PackedDraft implements PackedLayout {
   readonly template: string

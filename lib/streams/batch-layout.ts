@@ -1,7 +1,7 @@
 import { Type } from 'apache-arrow'
 import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow'
 import { compactLayout } from '../client/compact-layout.js'
-import type { PackedLayout } from '../client/packed-layout.js'
+import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import type { WritableMemory } from '../client/writable-memory.js'
 import { headerBytes } from '../protocol/template.js'
 import { ObjectDraft } from '../objects/model.js'
@@ -85,6 +85,23 @@ export class BatchLayout implements PackedLayout {
     return true
   }
 
+  /** Where the blobs of the batch that was laid out last are, if all of them are in `buffer` and could stay there. */
+  within(buffer: ArrayBuffer): PlacedLayout | undefined {
+    const vars = varsOfBatch + varsOfColumn * this.#widths.length
+    const spans = [...this.#header.subarray(vars)]
+    const columns = this.#batch.data.children as readonly Data[]
+    for (let i = 0; i < columns.length; i += 1) {
+      const { values, nullBitmap, offset } = columns[i] as Data
+      const isBits = this.#widths[i] === 0
+      const first = 4 * i
+      if (isBits && offset !== 0) return undefined
+      if (!place(spans, first, values as NodeJS.TypedArray | undefined, buffer)) return undefined
+      if ((spans[first + 3] as number) > 0 && offset !== 0) return undefined
+      if (!place(spans, first + 2, nullBitmap, buffer)) return undefined
+    }
+    return { template: this.template, buffer, vars: [...this.#header.subarray(0, vars)], spans }
+  }
+
   write({ bytes, floats }: WritableMemory, at: number): void {
     const header = this.#header
     const widths = this.#widths
@@ -113,6 +130,23 @@ export class BatchLayout implements PackedLayout {
       copyBits(bytes.subarray(bitmap, bitmap + nulls), column.nullBitmap, column.offset, column.length)
     }
   }
+}
+
+/** Sets the offset of a blob to where its bytes are. False if they are not in `buffer`, or not where readers need them. */
+function place(
+  spans: number[],
+  index: number,
+  values: NodeJS.TypedArray | undefined,
+  buffer: ArrayBuffer
+): boolean {
+  const size = spans[index + 1] as number
+  if (size === 0) {
+    spans[index] = 0
+    return true
+  }
+  if (values?.buffer !== buffer || values.byteOffset % 8 !== 0 || values.byteLength < size) return false
+  spans[index] = values.byteOffset
+  return true
 }
 
 /** The first `size` bytes of `values`. Rows that are all null may come without values: they become zeroes. */
@@ -148,6 +182,13 @@ export class BatchLayouts {
   of(batch: RecordBatch): BatchLayout | undefined {
     const known = this.#find(batch)
     return known !== null && known.layout.lay(batch) ? known.layout : undefined
+  }
+
+  /** The layout of a batch that was filled in place, in a buffer that `isAllocated`. */
+  placed(batch: RecordBatch, isAllocated: (buffer: ArrayBufferLike) => boolean): PlacedLayout | undefined {
+    const values = batch.data.children[0]?.values as NodeJS.TypedArray | undefined
+    if (values === undefined || !isAllocated(values.buffer)) return undefined
+    return this.of(batch)?.within(values.buffer as ArrayBuffer)
   }
 
   #find(batch: RecordBatch): Known | null {

@@ -2,7 +2,7 @@ import { BlockPool } from '../client/block-pool.js'
 import { compactLayout, fillLayout, type CompactLayout } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { PackedDraft, type PackedLayout } from '../client/packed-layout.js'
+import { PackedDraft, type PackedLayout, type PlacedLayout } from '../client/packed-layout.js'
 import { writeChunks } from '../client/requests.js'
 import { SlotPool } from '../client/slot-pool.js'
 import { WritableMemory } from '../client/writable-memory.js'
@@ -105,6 +105,15 @@ export class BatchedSender implements ChunkSender {
       }
     }
     return this.#sent(this.#writeOwn(layout, await this.#slot(size, false, signal), template))
+  }
+
+  readonly sendPlaced = {
+    canSend: (template: string): boolean => this.#template(template) !== undefined,
+    send: async ({ template, vars, spans }: PlacedLayout, memory: Payload): Promise<Sent> => {
+      const number = this.#template(template) as number
+      this.#outbox.addCompact(memory.id, number, vars, spans, memory.size)
+      return this.#sent(memory.size)
+    }
   }
 
   async sendObject(id: ObjectId): Promise<Sent> {

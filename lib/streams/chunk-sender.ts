@@ -1,4 +1,4 @@
-import type { PackedLayout } from '../client/packed-layout.js'
+import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -23,6 +23,11 @@ export interface ChunkSender {
   trySend?(layout: PackedLayout): number | undefined
   /** The same with waiting for memory; undefined where the server takes no more forms of chunks for this stream. */
   sendPacked?(layout: PackedLayout, signal: AbortSignal): Promise<Sent | undefined>
+  /** Makes a chunk of memory that was filled in place, where the server can do that. */
+  readonly sendPlaced?: {
+    canSend(template: string): boolean
+    send(layout: PlacedLayout, memory: Payload): Promise<Sent>
+  }
   /** An object that exists. */
   sendObject(id: ObjectId): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */

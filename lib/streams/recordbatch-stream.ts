@@ -76,6 +76,11 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
         if (as === 'dataframe' || !isRecordBatch(value)) return undefined
         schemas?.check(value)
         return layouts.of(value)
+      },
+      placed: (value, isAllocated) => {
+        if (as === 'dataframe' || !isRecordBatch(value)) return undefined
+        schemas?.check(value)
+        return layouts.placed(value, isAllocated)
       }
     }
   }

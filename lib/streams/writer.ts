@@ -1,3 +1,4 @@
+import type { RecordBatch, Schema, TypeMap } from 'apache-arrow'
 import { AbortError, throwIfAborted } from '../abort.js'
 import { allocateBlobs } from '../client/blob-allocation.js'
 import type { ClientCore } from '../client/client-core.js'
@@ -7,13 +8,14 @@ import { draftBytes } from '../client/object-builder.js'
 import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
-import type { PackedLayout } from '../client/packed-layout.js'
+import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
 import { argumentError, checkOptions } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import { BatchedSender } from './batched-sender.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
+import { emptyBatch } from './empty-batch.js'
 import type { ChunkSink } from './chunk-source.js'
 import { ProducerGuard } from './producer-guard.js'
 import { Serial } from './serial.js'
@@ -37,6 +39,8 @@ export interface ChunkEncoder<In> {
   describe: (value: In) => readonly Draft[]
   /** The layout of a value that is one chunk and needs no draft, valid until the next call. */
   layOut?: (value: In) => PackedLayout | undefined
+  /** Where the value is, if all of it lies in a buffer that `isAllocated`. */
+  placed?: (value: In, isAllocated: (buffer: ArrayBufferLike) => boolean) => PlacedLayout | undefined
 }
 
 /** What a writer needs to know of its stream. */
@@ -178,6 +182,19 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return this.#inTurn(signal => this.#allocate(size, signal), options.signal)
   }
 
+  /**
+   * A batch of `rows` rows whose columns are shared memory, without nulls and with whatever was there before, to be filled in place (`column.values`) and given
+   * to `append`, which takes it (its arrays become empty). For numbers, times and booleans: ERR_VINEYARD_TYPE otherwise.
+   * On a server without the extension it is copied once all the same.
+   */
+  async allocateBatch<T extends TypeMap>(
+    schema: Schema<T>,
+    rows: number,
+    options: { signal?: AbortSignal } = {}
+  ): Promise<RecordBatch<T>> {
+    return emptyBatch(schema, rows, size => this.allocate(size, options))
+  }
+
   /** Ends the stream: readers get what was appended, then the end. Resolves when the server knows. */
   async finish(): Promise<void> {
     if (this.#state === 'finished') return
@@ -262,13 +279,21 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (value instanceof Uint8Array && this.#allocated.has(value.buffer as ArrayBuffer)) {
       return this.#sendAllocated(value.buffer as ArrayBuffer, signal)
     }
-    const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value as In)
+    if (this.#allocated.size > 0) {
+      const placed = this.#encoder.placed?.(value as In, buffer => this.#allocated.has(buffer as ArrayBuffer))
+      if (placed !== undefined) return this.#sendPlaced(value as In, placed, signal)
+    }
+    return this.#sendValue(value as In, signal)
+  }
+
+  async #sendValue(value: In, signal: AbortSignal): Promise<Sent> {
+    const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value)
     if (layout !== undefined) {
       this.#refuseWhatCannotFit(layout.size)
       const sent = await this.#sendWith(layout.bytes, signal, () => this.#sender.sendPacked?.(layout, signal))
       if (sent !== undefined) return sent
     }
-    const drafts = this.#encoder.describe(value as In)
+    const drafts = this.#encoder.describe(value)
     const sizes = drafts.map(draftBytes)
     // All are looked at before the first is sent: a value is appended whole or not at all.
     for (const size of sizes) this.#refuseWhatCannotFit(size)
@@ -278,6 +303,25 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       last = await this.#sendWith(bytes, signal, () => this.#sender.send(draft, bytes, signal))
     }
     return last as Sent
+  }
+
+  /** A value that was filled in place; where a chunk cannot be made of that memory it is copied, and the memory freed. */
+  async #sendPlaced(value: In, placed: PlacedLayout, signal: AbortSignal): Promise<Sent> {
+    const { buffer } = placed
+    const payload = this.#allocated.get(buffer)
+    const { sendPlaced } = this.#sender
+    if (payload !== undefined && sendPlaced?.canSend(placed.template) === true) {
+      return this.#sendWith(payload.size, signal, () => {
+        this.#allocated.delete(buffer)
+        native.detach(buffer)
+        return sendPlaced.send(placed, payload)
+      })
+    }
+    const sent = await this.#sendValue(value, signal)
+    this.#allocated.delete(buffer)
+    native.detach(buffer)
+    if (payload !== undefined) await dropBuffer(this.#connection, payload.id).catch(() => {})
+    return sent
   }
 
   #sendAllocated(buffer: ArrayBuffer, signal: AbortSignal): Promise<Sent> {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
-import type { RecordBatch } from 'apache-arrow'
+import { Bool, Field, Float64, Int64, Schema, Utf8, type RecordBatch } from 'apache-arrow'
 import { RecordBatchStream, release, VineyardError, type Client } from 'vineyard-streams'
 import { seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
@@ -185,6 +185,45 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     await into.openReader()
     expect((await rejection(out.openWriter())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
     expect((await rejection(into.openReader())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
+  })
+
+  it('takes batches that were filled in place', async () => {
+    const { out, into } = await ends()
+    const schema = new Schema([
+      new Field('a', new Int64(), false),
+      new Field('b', new Float64(), false),
+      new Field('c', new Bool(), false)
+    ])
+    const writer = await out.openWriter()
+    const reader = await into.openReader()
+    for (let round = 0; round < 3; round += 1) {
+      const rows = 1000
+      const batch = await writer.allocateBatch(schema, rows)
+      const [a, b, c] = batch.data.children.map(({ values }) => values) as [
+        BigInt64Array,
+        Float64Array,
+        Uint8Array
+      ]
+      // The memory is as its last user left it.
+      c.fill(0)
+      for (let i = 0; i < rows; i += 1) {
+        a[i] = BigInt(i + round)
+        b[i] = i / 4
+        c[i >> 3]! |= (i % 3 === 0 ? 1 : 0) << (i & 7)
+      }
+      await writer.append(batch)
+      expect([a.length, b.length, c.length]).to.deep.equal([0, 0, 0])
+      const { value } = await reader.next()
+      const read = valuesOf(value!)
+      expect(read['a']).to.deep.equal(Array.from({ length: rows }, (_, i) => BigInt(i + round)))
+      expect(read['b']).to.deep.equal(Array.from({ length: rows }, (_, i) => i / 4))
+      expect(read['c']).to.deep.equal(Array.from({ length: rows }, (_, i) => i % 3 === 0))
+      release(value)
+    }
+    const text = new Schema([new Field('t', new Utf8())])
+    expect((await rejection(writer.allocateBatch(text, 5))).code).to.equal('ERR_VINEYARD_TYPE')
+    await writer.finish()
+    expect((await reader.next()).done).to.equal(true)
   })
 
   it('refuses a chunk that can never fit at once', async () => {
