@@ -1,12 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { VineyardError } from '../errors.js'
 import { native, type Mapping } from '../native.js'
-
-/**
- * Up to this size a region keeps one ArrayBuffer over all of it for copies in and out: making and detaching a view costs
- * about 2 µs, more than copying a small blob. Larger ones (Node 20 ends at 4 GiB) get a view for each copy.
- */
-const wholeViewLimit = 2 ** 30
+import { Windows } from './windows.js'
 
 const regions = new Map<string, Region>()
 
@@ -21,8 +16,8 @@ export class Region {
   #users = 0
   #readable: Mapping | undefined
   #writable: Mapping | undefined
-  #wholeReadable: Uint8Array | undefined
-  #wholeWritable: Uint8Array | undefined
+  #readWindows: Windows | undefined
+  #writeWindows: Windows | undefined
 
   private constructor(key: string, fd: number, length: number) {
     this.#key = key
@@ -61,9 +56,8 @@ export class Region {
     this.#users -= 1
     if (this.#users > 0) return
     regions.delete(this.#key)
-    for (const whole of [this.#wholeReadable, this.#wholeWritable]) {
-      if (whole !== undefined) native.detach(whole.buffer as ArrayBuffer)
-    }
+    this.#readWindows?.close()
+    this.#writeWindows?.close()
     this.#readable?.close()
     this.#writable?.close()
     native.closeFd(this.#fd)
@@ -94,32 +88,13 @@ export class Region {
   /** Runs `use` on the bytes of a blob; they must not be kept. */
   read<T>(offset: number, size: number, use: (bytes: Uint8Array) => T): T {
     this.#check(offset, size)
-    if (this.#length <= wholeViewLimit) {
-      this.#wholeReadable ??= new Uint8Array(this.#readMapping().view(0, this.#length))
-      return use(this.#wholeReadable.subarray(offset, offset + size))
-    }
-    const view = this.#readMapping().view(offset, size)
-    try {
-      return use(new Uint8Array(view))
-    } finally {
-      native.detach(view)
-    }
+    return (this.#readWindows ??= new Windows(this.#readMapping())).use(offset, size, use)
   }
 
   /** Runs `fill` on the memory of a blob that this process created and has not sealed. */
   write(offset: number, size: number, fill: (target: Uint8Array) => void): void {
     this.#check(offset, size)
-    if (this.#length <= wholeViewLimit) {
-      this.#wholeWritable ??= new Uint8Array(this.#writeMapping().view(0, this.#length))
-      fill(this.#wholeWritable.subarray(offset, offset + size))
-      return
-    }
-    const view = this.#writeMapping().view(offset, size)
-    try {
-      fill(new Uint8Array(view))
-    } finally {
-      native.detach(view)
-    }
+    ;(this.#writeWindows ??= new Windows(this.#writeMapping())).use(offset, size, fill)
   }
 
   #readMapping(): Mapping {
