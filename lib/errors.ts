@@ -174,6 +174,7 @@ export class VineyardError extends Error {
     return new VineyardError(code, message ? `${name}: ${message}` : name, { status })
   }
 
+  /** Also true for the errors of another copy of this package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && brand in value
   }

@@ -18,12 +18,14 @@ import { connectionSettings, type ConnectOptions } from './settings.js'
 /** Upstream takes -1 for "all": the limit is an unsigned integer there. */
 const noLimit = -1
 
+/** Options of `client.put`. */
 export interface PutOptions {
   /** What a RecordBatch or Table becomes: itself by default, or a vineyard::DataFrame, which Python reads as pandas. */
   as?: 'recordbatch' | 'dataframe' | undefined
   signal?: AbortSignal | undefined
 }
 
+/** Options of `client.get`. */
 export interface GetOptions {
   /**
    * Whether the value looks at shared memory (until it is released or collected) instead of a copy. By default true on
@@ -34,6 +36,7 @@ export interface GetOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Options of `client.delete`. */
 export interface DeleteOptions {
   /** Delete even what other objects use, together with those. */
   force?: boolean | undefined
@@ -41,6 +44,7 @@ export interface DeleteOptions {
   deep?: boolean | undefined
 }
 
+/** Options of `client.list` and `client.listNames`. */
 export interface ListOptions {
   /** Glob on the typename, '*' by default; a full-match regular expression with `regex`. */
   pattern?: string | undefined
@@ -136,6 +140,7 @@ export class Client {
     return this.core.reader.metadata(checkObjectId(id), { syncRemote: true })
   }
 
+  /** Whether an object or blob exists on the server. */
   async exists(id: ObjectId | string): Promise<boolean> {
     return requests.exists(this.core.connection, checkObjectId(id))
   }
@@ -175,6 +180,7 @@ export class Client {
     return this.#waitForName(name, signal)
   }
 
+  /** Removes a name; the object stays. */
   async dropName(name: string): Promise<void> {
     await requests.dropName(this.core.connection, checkName(name))
   }
@@ -201,6 +207,7 @@ export class Client {
     return requests.migrate(this.core.connection, checkObjectId(id))
   }
 
+  /** What the server says of its memory and connections. */
   async status(): Promise<Status> {
     return requests.instanceStatus(this.core.connection)
   }
@@ -218,6 +225,7 @@ export class Client {
     await this.core.close()
   }
 
+  /** Does what `close()` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

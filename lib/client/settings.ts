@@ -18,6 +18,7 @@ export interface ConnectionSettings {
   readonly extensions: boolean
 }
 
+/** Options of `connect`. */
 export interface ConnectOptions {
   username?: string | undefined
   password?: string | undefined

@@ -4,7 +4,9 @@
  */
 import { native } from '../native.js'
 
+/** A JSON value; integers beyond 2^53 are bigint. */
 export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | { [key: string]: JsonValue }
+/** An object of JSON values. */
 export type JsonObject = { [key: string]: JsonValue }
 
 const mark = '\u0000n'

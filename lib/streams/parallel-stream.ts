@@ -20,6 +20,7 @@ type AnyStream = VineyardStream<any, any, any>
 
 /** A stream type that a ParallelStream can be made of. */
 export interface MemberType<Member extends AnyStream = AnyStream> {
+  /** Creates a member. */
   create(client: Client, options?: CreateStreamOptions): Promise<Member>
 }
 

@@ -11,6 +11,7 @@ export const defaultHighWaterMark = 2
 /** No further chunk is fetched ahead while unread ones hold this much. */
 const readAheadBytes = 64 * 2 ** 20
 
+/** Options of `stream.createReadStream`. */
 export interface ReadStreamOptions extends Omit<ReaderOptions, 'signal'> {
   /** Destroys the stream with an AbortError. */
   signal?: AbortSignal | undefined

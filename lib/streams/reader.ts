@@ -27,6 +27,7 @@ export type ChunkDecoder<Out> = (
   mode: ReadMode
 ) => Promise<Chunk<Out>[]> | Chunk<Out>[]
 
+/** Options of `stream.openReader`. */
 export interface ReaderOptions {
   /** Copy every chunk into memory of this process, which may be changed. */
   copy?: boolean | undefined
@@ -36,6 +37,7 @@ export interface ReaderOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Options of `reader.next`. */
 export interface NextOptions {
   /** Ends the wait. The chunk that would have come is not lost: the next call gets it. */
   signal?: AbortSignal | undefined
@@ -195,6 +197,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     return { done: true, value: undefined }
   }
 
+  /** The reader itself: it can be iterated once. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -204,6 +207,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     return (this.#closing ??= this.#close())
   }
 
+  /** Does what `close()` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -9,6 +9,7 @@ import { membersOfCollection } from './stream-types.js'
 
 const typename = 'vineyard::StreamCollection'
 
+/** Options of `StreamCollection.create`. */
 export interface CreateCollectionOptions {
   /** Further metadata of the collection, as upstream's readers add `__path` or `__options`. Objects are not possible. */
   metadata?: JsonObject | undefined

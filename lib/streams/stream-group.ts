@@ -24,6 +24,7 @@ export type GroupMember = VineyardStream<any, any, any> | StreamGroup<any>
 export type ReadFrom<Member> = Member extends VineyardStream<any, infer Out, any> ? Out : any
 export type WrittenTo<Member> = Member extends VineyardStream<infer In, any, any> ? In : any
 
+/** Options of the write stream of a group of streams. */
 export interface GroupWriteStreamOptions extends WriteStreamOptions {
   /**
    * Which member a written value goes to. `'local'`: only to those on the client's instance of the cluster, in turns,

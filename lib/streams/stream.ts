@@ -43,6 +43,7 @@ export interface CreateStreamOptions extends SharingOptions {
   name?: string | undefined
 }
 
+/** Options of `open` of a stream type. */
 export interface OpenStreamOptions {
   /** Wait until somebody puts the name. */
   wait?: boolean | undefined
@@ -138,6 +139,7 @@ export abstract class VineyardStream<
     return StreamReader.open<Out>(await this.#coreOf(client), target, options)
   }
 
+  /** Opens a writer; options have been checked. */
   protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
     const core = await this.#coreOf(client)
     const target = {

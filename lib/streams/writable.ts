@@ -5,6 +5,7 @@ import { WriterWritable } from './writer-writable.js'
 import type { ChunkSink } from './chunk-source.js'
 import type { WriterOptions } from './writer.js'
 
+/** Options of `stream.createWriteStream`. */
 export interface WriteStreamOptions extends Omit<WriterOptions, 'signal'> {
   /** Destroys the stream with an AbortError, which fails it for its reader. */
   signal?: AbortSignal | undefined

@@ -26,6 +26,7 @@ import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './
 const defaultWindowChunks = 256
 const defaultWindowShare = 1 / 4
 
+/** Options of `stream.openWriter`. */
 export interface WriterOptions {
   /** Chunks and bytes that may be pushed and not consumed: 256 chunks and a quarter of the server's memory by default. */
   window?: Partial<WindowLimits> | undefined
@@ -227,6 +228,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return (this.#closing ??= this.#close())
   }
 
+  /** Does what `close()` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -61,6 +61,7 @@ function isShape(value: unknown): value is readonly number[] {
   )
 }
 
+/** Options of `tensor`. */
 export interface TensorOptions {
   /** Extent of every dimension, slowest first. Default: one dimension. */
   shape?: readonly number[]
