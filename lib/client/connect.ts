@@ -12,6 +12,9 @@ const maxReply = 2 ** 30
 /** How often a connect is tried again while the listener's backlog is full: no event tells when it is not. */
 const backlogRetryMs = 5
 
+/** What one read of a TCP connection takes at most. */
+const readBytes = 256 * 1024
+
 /** Connects to a Unix socket. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_TIMEOUT or AbortError. */
 export async function connectUnix(settings: ConnectionSettings, signal?: AbortSignal): Promise<Channel> {
   const started = performance.now()
@@ -37,14 +40,26 @@ export async function connectTcp(
   signal?: AbortSignal
 ): Promise<TcpChannel> {
   throwIfAborted(signal)
-  const socket = connectSocket(endpoint)
+  const made: { channel?: TcpChannel } = {}
+  const buffer = Buffer.allocUnsafeSlow(readBytes)
+  const socket = connectSocket({
+    ...endpoint,
+    onread: {
+      buffer,
+      callback: length => {
+        made.channel?.receive(buffer.subarray(0, length))
+        return true
+      }
+    }
+  })
   try {
     await connected(socket, settings, signal)
   } catch (error) {
     socket.destroy()
     throw error
   }
-  return new TcpChannel(socket, maxReply)
+  made.channel = new TcpChannel(socket, maxReply)
+  return made.channel
 }
 
 function connected(socket: Socket, settings: ConnectionSettings, signal?: AbortSignal): Promise<void> {

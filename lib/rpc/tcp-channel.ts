@@ -42,7 +42,10 @@ export class TcpChannel implements FrameChannel {
   #error: NativeError | null = null
   #room: { promise: Promise<void>; settle: () => void } | undefined
 
-  /** `socket` is connected. */
+  /**
+   * `socket` is connected. What it receives is either emitted as 'data', or given to `receive` by the socket's `onread`,
+   * whose one buffer saves a fresh one for each read.
+   */
   constructor(socket: Socket, maxFrame: number) {
     this.#socket = socket
     this.maxFrame = maxFrame
@@ -165,6 +168,13 @@ export class TcpChannel implements FrameChannel {
       this.#corked = false
       this.#socket.uncork()
     })
+  }
+
+  /** Bytes in a buffer that will be used again: what is left over is copied. */
+  receive(bytes: Buffer): void {
+    this.#receive(bytes)
+    const last = this.#chunks.length - 1
+    if (last >= 0) this.#chunks[last] = Buffer.from(this.#chunks[last] as Buffer)
   }
 
   #receive(bytes: Buffer): void {
