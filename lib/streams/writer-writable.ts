@@ -15,9 +15,15 @@ export abstract class WriterWritable<In> extends Writable {
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
-    // Node constructs what has been destroyed meanwhile all the same.
+    // Node constructs what has been destroyed meanwhile all the same. Its reader must learn that nothing will come: closing
+    // a writer fails the stream. Where it cannot be opened it is somebody else's, or gone.
     if (this.destroyed) {
-      callback()
+      this.#open()
+        .then(writer => writer.close())
+        .then(
+          () => callback(),
+          () => callback()
+        )
       return
     }
     this.#open().then(

@@ -187,6 +187,20 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     expect((await rejection(into.openReader())).code).to.equal('ERR_VINEYARD_STREAM_OPENED')
   })
 
+  it('fails for its reader when the source fails before the writer is open', async () => {
+    const { out, into } = await ends()
+    const failing = Readable.from(
+      // eslint-disable-next-line require-yield
+      (function* () {
+        throw new Error('no source')
+      })()
+    )
+    const writing = rejection(pipeline(failing, out.createWriteStream()))
+    const reading = rejection(read(into).toArray())
+    expect((await writing).message).to.equal('no source')
+    expect((await reading).code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+  })
+
   it('takes batches that were filled in place', async () => {
     const { out, into } = await ends()
     const schema = new Schema([
