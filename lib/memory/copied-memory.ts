@@ -20,6 +20,6 @@ export class CopiedMemory implements HandleOwner {
 
   dropHandle(): void {
     this.#handles -= 1
-    if (this.#handles === 0) native.detach(this.#buffer)
+    if (this.#handles === 0) native.detachOwn(this.#buffer)
   }
 }

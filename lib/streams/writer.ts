@@ -321,7 +321,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     }
     const sent = await this.#sendValue(value, signal)
     this.#allocated.delete(buffer)
-    native.detach(buffer)
+    if (payload === undefined) native.detachOwn(buffer)
+    else native.detach(buffer)
     if (payload !== undefined) await dropBuffer(this.#connection, payload.id).catch(() => {})
     return sent
   }

@@ -158,6 +158,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<CloseFd>(*state, exports, "closeFd");
   Export<Map>(*state, exports, "map");
   Export<DetachView>(*state, exports, "detach");
+  Export<DetachOwn>(*state, exports, "detachOwn");
   Export<MarkLongIntegers>(*state, exports, "markLongIntegers");
   return exports;
 }

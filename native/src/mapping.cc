@@ -107,10 +107,23 @@ Napi::Value DetachView(const Napi::CallbackInfo& call) {
     if (detached) return Napi::Boolean::New(env, false);
   }
   Region* region = length == 0 ? nullptr : state.regions()->Find(data);
-  if (napi_detach_arraybuffer(env, call[0]) != napi_ok) {
-    ThrowTypeError(env, "ERR_INVALID_ARG_VALUE", "view cannot be detached");
+  const bool foreign = region == nullptr && length > 0 && state.external_buffers_allowed;
+  if (foreign || napi_detach_arraybuffer(env, call[0]) != napi_ok) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_VALUE", "view was not made by Mapping.view");
     return {};
   }
   if (region != nullptr) region->ViewDetached();
   return Napi::Boolean::New(env, true);
+}
+
+Napi::Value DetachOwn(const Napi::CallbackInfo& call) {
+  napi_env env = call.Env();
+  void* data = nullptr;
+  size_t length = 0;
+  if (napi_get_arraybuffer_info(env, call[0], &data, &length) != napi_ok) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "buffer must be an ArrayBuffer");
+    return {};
+  }
+  napi_detach_arraybuffer(env, call[0]);
+  return call.Env().Undefined();
 }

@@ -34,3 +34,6 @@ class Mapping {
 
 /** Detaches a view that `Mapping.view` of this environment made. */
 Napi::Value DetachView(const Napi::CallbackInfo& call);
+
+/** Detaches an ArrayBuffer that the caller made. */
+Napi::Value DetachOwn(const Napi::CallbackInfo& call);

@@ -209,12 +209,28 @@ describe('native Mapping', () => {
     expect(() => data.getInt8(0)).to.throw(TypeError)
   })
 
-  it('detaches ArrayBuffers and nothing else', () => {
+  it('detaches buffers of the caller, and nothing that is none', () => {
+    const own = new ArrayBuffer(8)
+    const values = new Int32Array(own)
+    native.detachOwn(own)
+    native.detachOwn(own)
+    expect([own.byteLength, values.length]).to.deep.equal([0, 0])
+    for (const wrong of [{}, undefined, new SharedArrayBuffer(8), values]) {
+      expect(() => native.detachOwn(wrong as ArrayBuffer)).to.throw(TypeError)
+    }
+  })
+
+  it('detaches only its own views', () => {
     const empty = mapping.view(0, 0)
     expect([native.detach(empty), native.detach(empty)]).to.deep.equal([true, false])
-    const own = new ArrayBuffer(8)
-    expect([native.detach(own), own.byteLength, native.detach(own)]).to.deep.equal([true, 0, false])
-    for (const foreign of [{}, undefined, new SharedArrayBuffer(8), new Uint8Array(mapping.view(0, 8))]) {
+    for (const foreign of [
+      new ArrayBuffer(8),
+      Buffer.from('pooled').buffer,
+      {},
+      undefined,
+      new SharedArrayBuffer(8),
+      new Uint8Array(mapping.view(0, 8))
+    ]) {
       // prettier-ignore
       expect(() => native.detach(foreign as ArrayBuffer)).to.throw(TypeError)
     }
