@@ -118,12 +118,15 @@ Napi::Value DetachView(const Napi::CallbackInfo& call) {
 
 Napi::Value DetachOwn(const Napi::CallbackInfo& call) {
   napi_env env = call.Env();
-  void* data = nullptr;
-  size_t length = 0;
-  if (napi_get_arraybuffer_info(env, call[0], &data, &length) != napi_ok) {
+  // napi_get_arraybuffer_info cannot tell: since Node 22 it takes a SharedArrayBuffer, too.
+  bool is_buffer = false;
+  if (napi_is_arraybuffer(env, call[0], &is_buffer) != napi_ok || !is_buffer) {
     ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "buffer must be an ArrayBuffer");
     return {};
   }
-  napi_detach_arraybuffer(env, call[0]);
+  if (napi_detach_arraybuffer(env, call[0]) != napi_ok) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_VALUE", "buffer cannot be detached");
+    return {};
+  }
   return call.Env().Undefined();
 }
