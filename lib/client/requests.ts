@@ -7,6 +7,7 @@ import { isObjectId, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
 import type { Metadata } from '../objects/model.js'
+import { wireLimits, type WindowLimits } from '../protocol/window.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
 import type { Connection } from './connection.js'
@@ -295,8 +296,16 @@ export async function leaveStream(connection: Connection, id: ObjectId): Promise
   await instanceStatus(connection)
 }
 
-export async function openStream(connection: Connection, id: ObjectId, mode: number): Promise<void> {
-  await connection.request({ type: 'open_stream_request', object_id: wire(id), mode }, 'open_stream_reply')
+/** `window`: of a writer, for a store that tells it what has been consumed. */
+export async function openStream(
+  connection: Connection,
+  id: ObjectId,
+  mode: number,
+  window?: WindowLimits
+): Promise<void> {
+  const limits = window && connection.extended ? { ...wireLimits(window) } : undefined
+  const body = { type: 'open_stream_request', object_id: wire(id), mode, window: limits }
+  await connection.request(body, 'open_stream_reply')
 }
 
 /** Returns the bytes that the chunk counts with: as the store says, or `bytes` where the server does not tell. */

@@ -43,8 +43,10 @@
  *   'evict': see SlowReaders) and `resumable` (only with 'wait'). With any of these a connection that reads has a seat of
  *   its own, 45 where none is left; a status beyond upstream's, 1043, ends a reader that was evicted. `pull_chunks_reply`
  *   says in `missed` how many chunks this reader was too slow for so far;
+ * - `open_stream_request` of a writer carries its `window { chunks, bytes }`: then `stream_consumed` comes only while half of
+ *   it or more is outstanding, and when what the writer demanded has been consumed;
  * - `demand_room { id, chunks, bytes }`, one-way: the writer's window stays full until this much has been consumed in all
- *   since the stream was created, so the policy may have to act. `leave_stream { id }`, one-way: this connection reads no
+ *   since the stream was created: it is to be told, and the policy may have to act. `leave_stream { id }`, one-way: this connection reads no
  *   more from the stream; a pull that waits ends with 43. A resumable stream keeps what the reader had not consumed;
  * - `store_snapshot_request { objects }` answers with what there is to see of the store (lib/protocol/snapshot.ts).
  *

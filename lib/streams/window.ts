@@ -4,14 +4,7 @@ import type { Counters } from '../client/counters.js'
 import { exists } from '../client/requests.js'
 import { argumentError, checkOptions } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
-
-/** How much a writer may push ahead of the consumer. */
-export interface WindowLimits {
-  /** Chunks pushed and not consumed. */
-  chunks: number
-  /** Bytes of shared memory in them. A larger chunk is pushed when nothing else is outstanding. */
-  bytes: number
-}
+import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'
 
 /** Refuses limits that nothing would ever fit into. */
 export function checkWindow(window: Partial<WindowLimits> = {}): void {
@@ -41,7 +34,7 @@ function fits(limits: WindowLimits, chunks: number, held: number, bytes: number)
   return chunks === 0 || (chunks < limits.chunks && held + bytes <= limits.bytes)
 }
 
-/** On the embedded store: it says at once when a chunk has been consumed. */
+/** On the embedded store: it says at once when a chunk has been consumed that the window may wait for. */
 export class NotifiedWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
@@ -84,7 +77,6 @@ export class NotifiedWindow implements Window {
 
   async waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
     if (this.hasRoom(bytes)) return
-    if (!this.#waits) this.#demand(bytes)
     await this.#counters.wait('window', () => this.#wait(bytes, signal))
   }
 
@@ -92,17 +84,28 @@ export class NotifiedWindow implements Window {
     // The event that opens the window is no request: without this the process could end while it waits.
     const letGo = this.#connection.hold()
     try {
-      while (!this.hasRoom(bytes)) await this.#consumption(signal)
+      for (let asked = false; !this.hasRoom(bytes);) {
+        if (!asked && !this.#isToldAnyway) {
+          this.#demand(bytes)
+          asked = true
+        }
+        await this.#consumption(signal)
+      }
     } finally {
       letGo()
     }
   }
 
-  /** Says what must have been consumed for a chunk of `bytes` to fit, so that the policy of the stream can act. */
+  get #isToldAnyway(): boolean {
+    const chunks = this.#pushedChunks - this.#consumedChunks
+    return this.#waits && isFilling(wireLimits(this.#limits), chunks, this.#pushedBytes - this.#consumedBytes)
+  }
+
+  /** Says what must have been consumed for a chunk of `bytes` to fit: it is told then, and the policy of the stream can act. */
   #demand(bytes: number): void {
     const alone = bytes > this.#limits.bytes
-    const chunks = alone ? this.#pushedChunks : this.#pushedChunks + 1 - this.#limits.chunks
-    const consumed = alone ? this.#pushedBytes : this.#pushedBytes + bytes - this.#limits.bytes
+    const chunks = alone ? this.#pushedChunks : Math.floor(this.#pushedChunks - this.#limits.chunks) + 1
+    const consumed = alone ? this.#pushedBytes : Math.ceil(this.#pushedBytes + bytes - this.#limits.bytes)
     this.#connection.notify({
       type: 'demand_room',
       id: this.#stream,

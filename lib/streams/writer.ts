@@ -13,6 +13,7 @@ import { BlobDraft, type Draft } from '../objects/model.js'
 import { argumentError, checkOptions } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import type { WindowLimits } from '../protocol/window.js'
 import { BatchedSender } from './batched-sender.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import { emptyBatch } from './empty-batch.js'
@@ -20,7 +21,7 @@ import type { ChunkSink } from './chunk-source.js'
 import { ProducerGuard } from './producer-guard.js'
 import { Serial } from './serial.js'
 import { StepwiseSender } from './stepwise-sender.js'
-import { NotifiedWindow, PolledWindow, type Window, type WindowLimits } from './window.js'
+import { NotifiedWindow, PolledWindow, type Window } from './window.js'
 
 /** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
 const defaultWindowChunks = 256
@@ -117,9 +118,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   ): Promise<StreamWriter<In>> {
     const connection = await core.connect(options.signal)
     try {
-      await openStream(connection, target.id, writeMode)
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
+      await openStream(connection, target.id, writeMode, limits)
       if (connection.extended) {
         const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
         return new StreamWriter(core, connection, target, window, memoryLimit, undefined)

@@ -1,4 +1,4 @@
-import type { WindowLimits } from '#dist/streams/window.js'
+import type { WindowLimits } from '#dist/protocol/window.js'
 
 /** Work for the programs producer and consumer of test/lifetime/processes. */
 export interface ProducerJob {

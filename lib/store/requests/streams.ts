@@ -1,5 +1,6 @@
 import { isObjectId, type ObjectId } from '../../protocol/ids.js'
 import { objectIdToDecimal } from '../../protocol/ids.js'
+import type { WindowLimits } from '../../protocol/window.js'
 import { RequestError } from '../request-error.js'
 import { readBoolean, readFlag, readId, readInteger, readSize, type Request } from '../request.js'
 import type { Policy, Sharing } from '../streams/stream.js'
@@ -30,8 +31,17 @@ const createStream: Handler = (request, { engine, peer }) => {
   return plainReply('create_stream_reply')
 }
 
+/** A writer's window, where it tells of it. */
+function readWindow(value: unknown): WindowLimits | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || value === null) throw RequestError.invalid('a window must be an object')
+  const window = value as Request
+  return { chunks: readSize(window, 'chunks'), bytes: readSize(window, 'bytes') }
+}
+
 const openStream: Handler = (request, { engine, peer }) => {
-  engine.streams.open(peer, readId(request, 'object_id'), readInteger(request, 'mode'))
+  const window = peer.extension > 0 ? readWindow(request['window']) : undefined
+  engine.streams.open(peer, readId(request, 'object_id'), readInteger(request, 'mode'), window)
   return plainReply('open_stream_reply')
 }
 

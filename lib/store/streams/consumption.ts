@@ -1,5 +1,6 @@
 import type { Blob } from '../blob.js'
 import type { Peer } from '../peer.js'
+import { isFilling } from '../../protocol/window.js'
 import type { Seat } from './seat.js'
 import type { Chunk, QueuedChunk, Stream } from './stream.js'
 
@@ -55,11 +56,13 @@ export class Consumption {
     return true
   }
 
-  /** Tells the connection that writes how much has been consumed, if that is more than it knows. */
-  tell(stream: Stream): void {
+  /** Tells the connection that writes how much has been consumed, if that is more than it knows and it waits or soon may. */
+  tell(stream: Stream, waits: boolean): void {
     const { id, opener, consumedChunks: chunks, consumedBytes: bytes } = stream
     if (chunks === stream.toldChunks || !opener || opener.extension === 0 || opener.closed) return
+    if (!waits && !mayWait(stream)) return
     stream.toldChunks = chunks
+    stream.toldBytes = bytes
     opener.notify({ event: 'stream_consumed', id, chunks, bytes })
   }
 
@@ -67,4 +70,10 @@ export class Consumption {
     stream.consumedChunks += 1
     stream.consumedBytes += chunk.bytes
   }
+}
+
+/** Whether the window, as far as its writer knows, is filling. */
+function mayWait({ window, sharing, pushedChunks, pushedBytes, toldChunks, toldBytes }: Stream): boolean {
+  if (!window || sharing.policy !== 'wait') return true
+  return isFilling(window, pushedChunks - toldChunks, pushedBytes - toldBytes)
 }

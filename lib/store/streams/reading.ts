@@ -128,8 +128,9 @@ export class StreamReading {
 
   /** Something of a stream has been consumed or is in demand: whoever it concerns is told. */
   moved(stream: Stream): void {
+    const demanded = stream.demand !== undefined
     this.#slow.relieve(stream)
-    this.#consumption.tell(stream)
+    this.#consumption.tell(stream, demanded && stream.demand === undefined)
     this.#table.note(stream)
   }
 
@@ -185,7 +186,7 @@ export class StreamReading {
       seat.held.push({ chunk: next, reader: peer })
       this.#consumption.delivered(stream, next)
     }
-    this.#consumption.tell(stream)
+    this.#consumption.tell(stream, false)
     this.#table.note(stream)
     return chunks
   }

@@ -5,6 +5,7 @@ import type { Blob } from '../blob.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
 import type { Waiting } from '../waiting.js'
+import type { WindowLimits } from '../../protocol/window.js'
 import { Seat } from './seat.js'
 
 /** A chunk on its way. `bytes` is what it was counted with when it was pushed. */
@@ -65,12 +66,16 @@ export class Stream {
   readonly writers = new Set<Peer>()
   /** The connection that opened it for writing, which gets the events. */
   opener: Peer | undefined
+  /** The opener's window, if it said so: what is consumed while little is outstanding need not be told. */
+  window: WindowLimits | undefined
   pushedChunks = 0
+  pushedBytes = 0
   consumedChunks = 0
   consumedBytes = 0
-  /** What of `consumedChunks` the opener has been told. */
+  /** What of `consumedChunks` and `consumedBytes` the opener has been told. */
   toldChunks = 0
-  /** What must have been consumed for the writer to go on. Only where slow readers do not hold it for ever. */
+  toldBytes = 0
+  /** What must have been consumed for the writer to go on. */
   demand: { chunks: number; bytes: number } | undefined
   readonly sharing: Sharing
   readonly seats: readonly Seat[]

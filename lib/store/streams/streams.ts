@@ -1,5 +1,6 @@
 import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
+import type { WindowLimits } from '../../protocol/window.js'
 import type { Blobs } from '../blobs.js'
 import type { MemoryQueue } from '../memory-queue.js'
 import type { Metadata } from '../metadata.js'
@@ -40,7 +41,7 @@ export class Streams {
   }
 
   /** Throws 45 if one of the mode's bits is taken; each can be taken once. */
-  open(peer: Peer, id: ObjectId, mode: bigint): void {
+  open(peer: Peer, id: ObjectId, mode: bigint, window?: WindowLimits): void {
     const stream = this.table.get(id)
     const bits = Number(BigInt.asUintN(32, mode))
     const reads = (mode & forReading) !== 0n
@@ -53,6 +54,7 @@ export class Streams {
     if ((mode & forWriting) !== 0n) {
       this.writing.addWriter(stream, peer)
       stream.opener = peer
+      stream.window = window
     }
   }
 

@@ -75,13 +75,14 @@ export class StreamWriting {
   queue(stream: Stream, chunks: readonly Chunk[]): void {
     for (const chunk of chunks) this.#append(stream, chunk)
     this.#reading.serve(stream)
-    if (stream.demand) this.#reading.moved(stream)
+    // The window may be filling now, and its writer not know all that has been consumed.
+    if (stream.demand || stream.consumedChunks > stream.toldChunks) this.#reading.moved(stream)
   }
 
   /** The writer cannot go on before so much of what it has pushed has been consumed. */
   demand(peer: Peer, id: ObjectId, demand: { chunks: number; bytes: number }): void {
     const stream = this.#table.find(id)
-    if (!stream?.writers.has(peer) || stream.sharing.policy === 'wait') return
+    if (!stream?.writers.has(peer)) return
     stream.demand = demand
     this.#reading.moved(stream)
   }
@@ -174,6 +175,7 @@ export class StreamWriting {
       foreign: undefined
     }
     stream.pushedChunks += 1
+    stream.pushedBytes += bytes
     for (const seat of seats) seat.ready.push(chunk)
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { blobMember, MiB, settled, type TestPeer, TestStore, text } from './support.js'
+import { blobMember, MiB, type Sent, settled, type TestPeer, TestStore, text } from './support.js'
 
 const size = 16 * MiB
 
@@ -162,6 +162,60 @@ describe('extension', () => {
       expect(writer.events).to.deep.equal([
         { event: 'stream_consumed', id: text(id), chunks: 2, bytes: 1800 }
       ])
+    })
+
+    describe('to a writer that has told its window', () => {
+      const told = (): number[] => writer.events.splice(0).map((event: any) => event.chunks as number)
+      const pushChunks = (count: number): void => {
+        for (let i = 0; i < count; i += 1) writer.push(id, writer.blob(100))
+      }
+      const consume = (count: number): void => {
+        for (let i = 0; i < count; i += 1) reader.pull(id)
+      }
+
+      beforeEach(() => {
+        id = writer.stream()
+        writer.ask('open_stream_request', { object_id: id, mode: 2, window: { chunks: 8, bytes: 10_000 } })
+        pushChunks(3)
+        // The reader holds the third.
+        consume(3)
+      })
+
+      it('says nothing while less than half of it is outstanding', () => {
+        expect(told()).to.deep.equal([])
+      })
+
+      it('says what it has not said when half of it is, and everything from then on', () => {
+        pushChunks(1)
+        expect(told()).to.deep.equal([2])
+        pushChunks(4)
+        consume(2)
+        expect(told()).to.deep.equal([3, 4])
+      })
+
+      it('counts bytes as well', () => {
+        writer.push(id, writer.blob(4800))
+        expect(told()).to.deep.equal([2])
+      })
+
+      it('says what was demanded, at once or when it has been consumed', () => {
+        const demand = (chunks: number, bytes: number): Sent =>
+          writer.send({ type: 'demand_room', id: text(id), chunks, bytes })
+        demand(2, 200)
+        expect(told()).to.deep.equal([2])
+        pushChunks(2)
+        demand(4, 0)
+        consume(1)
+        expect(told()).to.deep.equal([])
+        consume(1)
+        expect(told()).to.deep.equal([4])
+      })
+
+      it('refuses one that makes no sense', () => {
+        const other = writer.stream()
+        for (const window of [null, 5, {}, { chunks: 1 }, { chunks: 'a', bytes: 1 }])
+          expect(writer.code('open_stream_request', { object_id: other, mode: 2, window })).to.equal(1)
+      })
     })
 
     it('tells the writer that its reader went away, and refuses pushes with the same status', () => {
