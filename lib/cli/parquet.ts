@@ -1,4 +1,4 @@
-import type { RecordBatch} from 'apache-arrow';
+import type { RecordBatch } from 'apache-arrow'
 import { Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 
 /** The part of parquet-wasm that is used. */

@@ -114,7 +114,9 @@ describe('packed batches', () => {
   })
 
   it('have no layout for columns that need a closer look', () => {
-    const numbers = new RecordBatch({ t: makeData({ type: new Int32(), length: 1, data: new Int32Array(1) }) })
+    const numbers = new RecordBatch({
+      t: makeData({ type: new Int32(), length: 1, data: new Int32Array(1) })
+    })
     expect(new BatchLayouts(instanceId).of(numbers)).not.to.equal(undefined)
     const layouts = new BatchLayouts(instanceId)
     const struct = new RecordBatch({
