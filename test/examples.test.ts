@@ -1,21 +1,14 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { dataset } from './libraries/session.js'
-import { needsVineyard, python } from './support/vineyardd.js'
-
-const run = promisify(execFile)
+import { runExample } from './support/example.js'
+import { needsVineyard } from './support/vineyardd.js'
 
 describe('examples/', () => {
   async function example(name: string, ...args: string[]): Promise<string> {
-    const file = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
-    const { stdout, stderr } = await run(process.execPath, [file, ...args], {
-      env: { ...process.env, PYTHON: python, PYTHONDONTWRITEBYTECODE: '1' }
-    })
+    const { stdout, stderr } = await runExample(name, args)
     expect(stderr).to.equal('')
     return stdout
   }

@@ -16,6 +16,9 @@ export interface Dependent {
   close(): Promise<void>
 }
 
+/** How long another instance of the cluster may take to let a client in: it may be a machine that is switched off. */
+const reachMs = 10_000
+
 /** The inside of a Client that streams, readers and writers share with it. */
 export class ClientCore {
   readonly settings: ConnectionSettings
@@ -71,7 +74,8 @@ export class ClientCore {
 
   /**
    * The inside of a client of another instance of the cluster, over TCP; of this one, itself. It is closed with this
-   * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more).
+   * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more), ERR_VINEYARD_TIMEOUT where it has
+   * not let this client in within ten seconds.
    */
   at(instance: number | bigint): Promise<ClientCore> {
     if (String(instance) === String(this.connection.info.instanceId)) return Promise.resolve(this)
@@ -93,10 +97,11 @@ export class ClientCore {
     if (typeof endpoint !== 'string') {
       throw new VineyardError('ERR_VINEYARD_CONNECT', `instance ${instance} is not in the cluster`)
     }
-    const core = await ClientCore.open({
-      ...this.settings,
-      address: `tcp://${endpoint}`,
-      endpoint: parseEndpoint(endpoint)
+    const settings = { ...this.settings, address: `tcp://${endpoint}`, endpoint: parseEndpoint(endpoint) }
+    const within = AbortSignal.timeout(reachMs)
+    const core = await ClientCore.open(settings, within).catch((error: unknown) => {
+      if (!within.aborted) throw error
+      throw new VineyardError('ERR_VINEYARD_TIMEOUT', `tcp://${endpoint} let nobody in within ${reachMs} ms`)
     })
     this.addDependent(core)
     core.connection.onClosed(() => this.removeDependent(core))

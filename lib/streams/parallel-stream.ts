@@ -11,6 +11,7 @@ import {
   type VineyardStream
 } from './stream.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
+import { checkUnreachable, onEachInstance } from './instances.js'
 import { perInstanceKey, StreamGroup } from './stream-group.js'
 import { membersOfParallel } from './stream-types.js'
 
@@ -29,6 +30,12 @@ export interface PerInstanceOptions<Member extends AnyStream = AnyStream> extend
   perInstance: true
   /** What the members are: RecordBatchStreams by default. */
   type?: MemberType<Member> | undefined
+  /**
+   * What becomes of an instance that cannot be reached within ten seconds: `'skip'`, the default, makes the stream on the
+   * others, so that a job can be run again as soon as an instance has died, which stays in `clusterMeta()` for a while.
+   * `'fail'` rejects.
+   */
+  unreachable?: 'skip' | 'fail' | undefined
 }
 
 /** A fixed number of streams that are one global object: written and read as one, or one process for each partition. */
@@ -43,8 +50,9 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
     options?: CreateStreamOptions
   ): Promise<ParallelStream<Member>>
   /**
-   * Creates one stream on each instance of the cluster, and the object that holds them, visible from every instance.
-   * Rejects with ERR_VINEYARD_CONNECT where an instance cannot be reached.
+   * Creates one stream on each instance of the cluster that can be reached, and the object that holds them, visible from
+   * every instance. With `unreachable: 'fail'` it rejects with ERR_VINEYARD_CONNECT or ERR_VINEYARD_TIMEOUT where one
+   * cannot be reached.
    */
   static async create<Member extends AnyStream = RecordBatchStream>(
     client: Client,
@@ -64,11 +72,11 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
         options
       )
     }
-    const { perInstance, type: memberType = RecordBatchStream, ...rest } = countOrOptions
+    const { perInstance, type: memberType = RecordBatchStream, unreachable, ...rest } = countOrOptions
     if (perInstance !== true) {
       throw argumentError('ERR_INVALID_ARG_VALUE', 'The "perInstance" option must be true')
     }
-    const clients = await onEachInstance(client)
+    const clients = await onEachInstance(client, checkUnreachable(unreachable))
     return createParallel(client, clients, memberType as unknown as MemberType<Member>, rest, {
       [perInstanceKey]: true
     })
@@ -94,14 +102,6 @@ function onOneInstance(client: Client, count: unknown): Client[] {
     'ERR_OUT_OF_RANGE',
     `The "count" argument must be an integer >= 1. Received ${String(count)}`
   )
-}
-
-/** A client for each instance of the cluster, in the order of their numbers. */
-async function onEachInstance(client: Client): Promise<Client[]> {
-  const instances = Object.keys(await client.clusterMeta())
-    .map(key => Number(key.slice(1)))
-    .sort((a, b) => a - b)
-  return Promise.all(instances.map(instance => client.at(instance)))
 }
 
 async function createParallel<Member extends AnyStream>(

@@ -111,13 +111,18 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     return sumOfStats(this.streams.map(stream => stream.stats()))
   }
 
-  /** Removes the members with what is queued in them, the group's object and its name. */
+  /**
+   * Removes the members with what is queued in them, the group's object and its name. Where a member cannot be removed,
+   * because its instance has gone, everything else is, and then it rejects.
+   */
   async drop(): Promise<void> {
-    await Promise.all(this.streams.map(stream => stream.drop()))
+    const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
     const { connection } = this.client.core
     const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
     await deleteData(connection, [this.id], { force: true, deep: false })
     if (name !== undefined) await dropName(connection, name)
+    const failed = dropped.find(result => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   /** The members that are on the client's instance of the cluster. */

@@ -10,7 +10,8 @@ import {
   release,
   type Client
 } from 'vineyard-streams'
-import { Cluster } from '../support/cluster.js'
+import { canHaveNetworkNamespace, Cluster } from '../support/cluster.js'
+import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { memoryReturns } from '../support/settling.js'
 import { needsVineyard } from '../support/vineyardd.js'
@@ -42,6 +43,10 @@ for (const size of [2, 3]) {
     afterEach(() => Promise.all(clients.map(client => client.close())))
     after(() => cluster?.close())
 
+    it('is in network namespaces wherever the machine allows it', () => {
+      expect(cluster.namespaced).to.equal(canHaveNetworkNamespace())
+    })
+
     it('knows its instances', async () => {
       const meta = await (clients[0] as Client).clusterMeta()
       expect(Object.keys(meta)).to.deep.equal(Array.from({ length: size }, (_, index) => `i${index}`))
@@ -70,14 +75,16 @@ for (const size of [2, 3]) {
       const [a, b] = clients as [Client, Client]
       const stream = await ByteStream.create(a, { name: `stream-${size}` })
       const far = await ByteStream.open(b, `stream-${size}`, { wait: true })
+      const before = cluster.received(0)
       const writing = pipeline(
-        Readable.from([Buffer.from('one'), Buffer.from('two')]),
+        Readable.from([Buffer.alloc(50_000, 'one'), Buffer.from('two')]),
         far.createWriteStream()
       )
       let text = ''
       for await (const chunk of stream.createReadStream()) text += String(chunk)
       await writing
-      expect(text).to.equal('onetwo')
+      expect(text).to.equal(`${String(Buffer.alloc(50_000, 'one'))}two`)
+      if (before !== undefined) expect(cluster.received(0)).to.be.at.least(before + 50_000)
       await stream.drop()
     })
 
@@ -104,7 +111,26 @@ for (const size of [2, 3]) {
       await Promise.all(clients.map((client, index) => memoryReturns(client, before[index] as number)))
     })
 
-    it('runs a batch job: a producer on one instance, consumers on all', async () => {
+    it('runs the batch job of examples/: a producer on one instance, consumers on all', async () => {
+      const job = `example-${size}`
+      const before = await Promise.all(clients.map(async client => (await client.status()).memoryUsage))
+      const start = (role: string, index: number): Promise<{ stdout: string; stderr: string }> =>
+        runExample('cluster-job.js', [role, job], { VINEYARD_IPC_SOCKET: cluster.instances[index]?.socket })
+      const outputs = await Promise.all([
+        ...clients.map((_client, index) => start('consumer', index)),
+        start('producer', 0)
+      ])
+      const share = 60 / size
+      expect(outputs.map(({ stderr }) => stderr).join('')).to.equal('')
+      expect(outputs.map(({ stdout }) => stdout)).to.deep.equal([
+        ...clients.map(() => `read ${share} batches\n`),
+        `${clients.map((_client, index) => `instance ${index}: ${share} batches\n`).join('')}total 17999970.0\n`
+      ])
+      expect(await (clients[1] as Client).listNames({ pattern: '*' })).to.deep.equal({})
+      await Promise.all(clients.map((client, index) => memoryReturns(client, before[index] as number)))
+    })
+
+    it('has a batch job in one process: a producer on one instance, consumers on all', async () => {
       const [a] = clients as [Client]
       const group = await ParallelStream.create(a, { perInstance: true, type: RecordBatchStream })
       const writing = pipeline(

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
 import { ByteStream, connect, ParallelStream, type Client, type RecordBatchStream } from 'vineyard-streams'
 import { Cluster } from '../support/cluster.js'
+import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
@@ -43,7 +44,7 @@ describe('Faults in a cluster', () => {
     await cluster?.close()
   })
 
-  it('an instance is killed: its streams fail, the others go on, a rerun completes', async () => {
+  it('an instance is killed: its streams fail, the others go on', async () => {
     const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
     const [a, b] = [await open(first.socket), await open(second.socket)]
     const group = await ParallelStream.create(a, { perInstance: true })
@@ -60,8 +61,43 @@ describe('Faults in a cluster', () => {
     expect(numberOf((await reading).value as RecordBatch)).to.equal(7)
     await writer.finish()
     expect(await codeOf(far.openWriter())).to.equal('ERR_VINEYARD_CONNECT')
-    // The same job again, on what is left.
-    expect(await copy(a, a)).to.equal('whole')
+    // What can be removed is, whatever the order.
+    expect(await codeOf(group.drop())).to.equal('ERR_VINEYARD_CONNECT')
+    expect([await a.exists(near.id), await a.exists(group.id)]).to.deep.equal([false, false])
+  })
+
+  it('an instance is killed while a job runs: the job ends with a code, and the same one again completes', async () => {
+    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const start = (role: string): Promise<{ stdout: string; stderr: string }> =>
+      runExample('cluster-job.js', [role, 'job'], { VINEYARD_IPC_SOCKET: first.socket })
+    const failure = (job: Promise<unknown>): Promise<string> => job.then(String, error => error.stderr)
+    const ends = [failure(start('producer')), failure(start('consumer'))]
+    // The consumer of the other partition takes one batch: the job has begun, and cannot end.
+    const b = await open(second.socket)
+    const stream = await ParallelStream.open<RecordBatchStream>(b, 'job', { wait: true })
+    const reader = await (stream.localStreams[0] as RecordBatchStream).openReader()
+    expect((await reader.next()).value?.numRows).to.equal(10_000)
+    second.process.kill('SIGKILL')
+    const [producer, consumer] = await Promise.all(ends)
+    expect(producer).to.include("code: 'ERR_VINEYARD_CONNECTION_LOST'")
+    expect(consumer).to.include("code: 'ERR_VINEYARD_STREAM_FAILED'")
+    // The instance is still listed, and nobody has waited.
+    const a = await open(first.socket)
+    expect(await a.clusterMeta()).to.have.keys('i0', 'i1')
+    expect(await codeOf(ParallelStream.create(a, { perInstance: true, unreachable: 'fail' }))).to.equal(
+      'ERR_VINEYARD_CONNECT'
+    )
+    const [rerun] = await Promise.all([start('producer'), start('consumer')])
+    expect(rerun).to.deep.equal({ stdout: 'instance 0: 60 batches\ntotal 17999970.0\n', stderr: '' })
+  })
+
+  it('an instance does not answer: a stream on each instance is made on the others', async () => {
+    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const a = await open(first.socket)
+    second.process.kill('SIGSTOP')
+    const one = await ParallelStream.create(a, { perInstance: true })
+    expect(one.streams.map(stream => stream.meta.instance_id)).to.deep.equal([0])
+    await one.drop()
   })
 
   it('etcd is killed: chunks go on, what needs it ends with a code; when it is back, a rerun completes', async () => {

@@ -1,6 +1,6 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, sitePackages, Vineyardd } from './vineyardd.js'
@@ -42,6 +42,11 @@ class Network {
     return `${this.#prefix}.1`
   }
 
+  /** Bytes that a namespace has received. */
+  carried(name: string): number {
+    return Number(readFileSync(`/sys/class/net/${name}v/statistics/tx_bytes`, 'utf8'))
+  }
+
   /** A further namespace. */
   add(): { name: string; address: string } {
     const name = `${this.#bridge}n${this.#namespaces.length}`
@@ -60,6 +65,11 @@ class Network {
     for (const name of this.#namespaces) quietly(() => ip('netns', 'del', name))
     quietly(() => ip('link', 'del', this.#bridge))
   }
+}
+
+/** Whether the machine lets this process have network namespaces. It says nothing of the tools that a Network takes. */
+export function canHaveNetworkNamespace(): boolean {
+  return spawnSync('unshare', ['--net', 'true']).status === 0
 }
 
 function quietly(action: () => void): void {
@@ -128,6 +138,7 @@ class Etcd {
 /** Several real vineyardd that share an etcd, each in a network namespace of its own where the machine allows it. */
 export class Cluster {
   readonly instances: Vineyardd[] = []
+  readonly #namespaces: string[] = []
   readonly #network: Network | undefined
   readonly #size: string
 
@@ -159,6 +170,7 @@ export class Cluster {
   /** Starts a further instance. */
   async add(): Promise<Vineyardd> {
     const namespace = this.#network?.add()
+    if (namespace !== undefined) this.#namespaces.push(namespace.name)
     const options = { rpc: true, etcd: this.etcd.url, ...(namespace && { namespace }) }
     const instance = await Vineyardd.start(this.#size, options)
     this.instances.push(instance)
@@ -168,6 +180,12 @@ export class Cluster {
   /** Whether what goes from one instance to another crosses a network interface. */
   get namespaced(): boolean {
     return this.#network !== undefined
+  }
+
+  /** Bytes that an instance has received over its network interface; undefined where it has none of its own. */
+  received(index: number): number | undefined {
+    const name = this.#namespaces[index]
+    return name === undefined ? undefined : this.#network?.carried(name)
   }
 
   async close(): Promise<void> {

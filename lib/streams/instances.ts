@@ -1,0 +1,33 @@
+import type { Client } from '../client/client.js'
+import type { VineyardError } from '../errors.js'
+import { argumentError } from '../options.js'
+
+/** What becomes of an instance of the cluster that cannot be reached. */
+type Unreachable = 'skip' | 'fail'
+
+/** How an instance that cannot be reached shows: nothing listens, it does not answer, or it dies meanwhile. */
+const unreachableCodes = ['ERR_VINEYARD_CONNECT', 'ERR_VINEYARD_TIMEOUT', 'ERR_VINEYARD_CONNECTION_LOST']
+
+export function checkUnreachable(value: unknown = 'skip'): Unreachable {
+  if (value === 'skip' || value === 'fail') return value
+  throw argumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `The "unreachable" option must be 'skip' or 'fail'. Received ${String(value)}`
+  )
+}
+
+/**
+ * A client for each instance of the cluster, in the order of their numbers. An instance that was killed stays listed
+ * until the others have missed its heartbeats for a while, so being listed says little.
+ */
+export async function onEachInstance(client: Client, unreachable: Unreachable): Promise<Client[]> {
+  const instances = Object.keys(await client.clusterMeta())
+    .map(key => Number(key.slice(1)))
+    .sort((a, b) => a - b)
+  const results = await Promise.allSettled(instances.map(instance => client.at(instance)))
+  return results.flatMap(result => {
+    if (result.status === 'fulfilled') return [result.value]
+    if (unreachable === 'skip' && unreachableCodes.includes((result.reason as VineyardError).code)) return []
+    throw result.reason
+  })
+}
