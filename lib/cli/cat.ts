@@ -1,12 +1,18 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { RecordBatch, Table } from 'apache-arrow'
+import type { Client } from '../client/client.js'
+import { VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
+import { stringifyJson } from '../protocol/json.js'
 import { ByteStream } from '../streams/byte-stream.js'
 import { VineyardStream } from '../streams/stream.js'
 import { StreamGroup } from '../streams/stream-group.js'
+import { readCount } from './arguments.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { findObject } from './find.js'
-import { openOutput, outputFormats, write, type OutputFormat } from './output.js'
+import { write, type Host } from './host.js'
+import { isFileFormat, openOutput, outputFormats, type OutputFormat } from './output.js'
+import { plainValue } from './values.js'
 
 interface CatOptions extends ServerOptions {
   format: OutputFormat
@@ -15,7 +21,7 @@ interface CatOptions extends ServerOptions {
 }
 
 /** `cat`: a stream or an object as text or as a file. */
-export function catCommand(): Command {
+export function catCommand(host: Host): Command {
   return withServer(new Command('cat'))
     .description('print a stream or an object; reading a stream takes its chunks away')
     .argument('<id or name>', 'what to print')
@@ -26,44 +32,59 @@ export function catCommand(): Command {
     .option('-w, --wait', 'wait until somebody puts the name')
     .addHelpText(
       'after',
-      '\nByte streams and blobs are written as they are. parquet needs the package parquet-wasm.\n\nExamples:\n' +
+      '\nByte streams and blobs are written as they are, other objects as JSON; arrow and parquet are for record batches only.\n' +
+        'parquet needs the package parquet-wasm.\n\nExamples:\n' +
         '  $ vineyard-streams cat prices\n' +
         '  $ vineyard-streams cat prices --wait --format csv > prices.csv\n' +
         '  $ vineyard-streams cat prices --format ndjson | jq .price'
     )
     .action((name: string, options: CatOptions) =>
-      withClient(options, async (client, signal) => {
-        const id = await findObject(client, name, options.wait ? signal : undefined)
-        const value: unknown = await client.get(id, { zeroCopy: false, signal })
-        if (value instanceof VineyardStream || value instanceof StreamGroup) {
-          const chunks = value.createReadStream({ signal, copy: options.format === 'parquet' || options.format === 'arrow' }) as AsyncIterable<unknown> // prettier-ignore
-          await (value instanceof ByteStream ? writeAll(chunks) : writeBatches(chunks, options))
-        } else {
-          await writeBatches(value instanceof Table ? value.batches : [value], options)
-        }
-      })
+      withClient(host, options, (client, signal) => cat(client, name, options, host, signal))
     )
 }
 
-async function writeAll(chunks: AsyncIterable<unknown>): Promise<void> {
-  for await (const chunk of chunks) await write(process.stdout, chunk as Buffer)
+async function cat(
+  client: Client,
+  name: string,
+  options: CatOptions,
+  { stdout }: Host,
+  signal: AbortSignal
+): Promise<void> {
+  const { format } = options
+  const id = await findObject(client, name, options.wait ? signal : undefined)
+  const value: unknown = await client.get(id, { zeroCopy: false, signal })
+  if (value instanceof ByteStream) refuseFile(format, name)
+  if (!(value instanceof VineyardStream || value instanceof StreamGroup)) {
+    await writeValues(value instanceof Table ? value.batches : [value], name, options, stdout)
+    return
+  }
+  // What is made as a whole at its end must not stand for memory of the store until then.
+  const chunks = value.createReadStream({ signal, copy: format === 'parquet' }) as AsyncIterable<unknown>
+  try {
+    if (value instanceof ByteStream) for await (const chunk of chunks) await write(stdout, chunk as Buffer)
+    else await writeValues(chunks, name, options, stdout)
+  } catch (error) {
+    throw await explained(error, client, value)
+  }
 }
 
-async function writeBatches(
+async function writeValues(
   values: AsyncIterable<unknown> | readonly unknown[],
-  { format, limit = Infinity }: CatOptions
+  name: string,
+  { format, limit = Infinity }: CatOptions,
+  stdout: Host['stdout']
 ): Promise<void> {
-  const output = openOutput(format, process.stdout)
+  const output = openOutput(format, stdout)
   let left = limit
   for await (const value of values) {
     if (value instanceof RecordBatch) {
       const rows = Math.min(left, value.numRows)
       await output.batch(rows < value.numRows ? value.slice(0, rows) : value)
       left -= rows
-    } else if (value instanceof Uint8Array) {
-      await write(process.stdout, value)
     } else {
-      await write(process.stdout, `${JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part))}\n`) // prettier-ignore
+      refuseFile(format, name)
+      const bytes = value instanceof Uint8Array && !('shape' in value)
+      await write(stdout, bytes ? value : `${stringifyJson(plainValue(value))}\n`)
     }
     release(value)
     if (left <= 0) break
@@ -71,7 +92,15 @@ async function writeBatches(
   await output.end()
 }
 
-function readCount(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number from 1.')
+function refuseFile(format: OutputFormat, name: string): void {
+  if (isFileFormat(format))
+    throw new Error(`${name} is not of record batches: it cannot be written as ${format}`)
+}
+
+/** A stream that was read to its end leaves its object, and with it its name: to say that it is not there would confuse. */
+async function explained(error: unknown, client: Client, { id }: { id: string }): Promise<unknown> {
+  const { code } = error as { code?: string }
+  if (code !== 'ERR_VINEYARD_NOT_FOUND' || !(await client.exists(id as never).catch(() => false)))
+    return error
+  return new VineyardError('ERR_VINEYARD_STREAM_DRAINED', `the stream ${id} has ended: it was read, and only its name is left`, { cause: error }) // prettier-ignore
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Bool, Float64, Int64, RecordBatch, vectorFromArray } from 'apache-arrow'
 import { Command } from 'commander'
 import { connect } from '../client/client.js'
+import { write, type Host } from './host.js'
 import { Store } from '../store/store.js'
 import { RecordBatchStream } from '../streams/recordbatch-stream.js'
 
@@ -11,19 +12,22 @@ const batches = 3
 const rowsPerBatch = 4
 
 /** `demo`: a store, a producer and a consumer in a process of its own, which is `cat`. */
-export function demoCommand(): Command {
+export function demoCommand(host: Host): Command {
   return new Command('demo')
     .description('start a store, write record batches here and read them in another process')
     .addHelpText('after', '\nExamples:\n  $ vineyard-streams demo')
-    .action(demo)
+    .action(() => demo(host))
 }
 
-async function demo(): Promise<void> {
+async function demo({ stderr }: Host): Promise<void> {
   const store = await Store.start({ size: '16Mi' })
   const client = await connect(store.socket)
   try {
     const stream = await RecordBatchStream.create(client, { name: 'demo' })
-    console.error(`store: ${store.socket}\nconsumer: vineyard-streams cat demo --server ${store.socket}`)
+    await write(
+      stderr,
+      `store: ${store.socket}\nconsumer: vineyard-streams cat demo --server ${store.socket}\n`
+    )
     const main = fileURLToPath(new URL('./main.js', import.meta.url))
     const consumer = spawn(process.execPath, [main, 'cat', 'demo', '--server', store.socket], {
       stdio: 'inherit'
@@ -35,7 +39,7 @@ async function demo(): Promise<void> {
     const [code] = (await ended) as [number | null]
     if (code !== 0) throw new Error(`the consumer ended with code ${code}`)
     const { chunksWritten, bytesWritten } = stream.stats()
-    console.error(`${chunksWritten} chunks, ${bytesWritten} bytes of shared memory; OK`)
+    await write(stderr, `${chunksWritten} chunks, ${bytesWritten} bytes of shared memory; OK\n`)
   } finally {
     await client.close()
     await store.close()

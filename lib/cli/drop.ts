@@ -3,16 +3,17 @@ import { nameOf } from '../streams/stream.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { findObject } from './find.js'
+import type { Host } from './host.js'
 
 /** `drop`: removes streams and objects. */
-export function dropCommand(): Command {
+export function dropCommand(host: Host): Command {
   return withServer(new Command('drop'))
     .description('remove streams and objects, with their names; a stream fails for whoever uses it')
     .argument('<id or name...>', 'what to remove')
     .option('-f, --force', 'objects too that others use')
     .addHelpText('after', '\nExamples:\n  $ vineyard-streams drop prices o00002e8d1f7a4c10')
     .action((names: string[], options: ServerOptions & { force?: true }) =>
-      withClient(options, async client => {
+      withClient(host, options, async client => {
         for (const idOrName of names) {
           const id = await findObject(client, idOrName)
           const meta = await client.getMeta(id)

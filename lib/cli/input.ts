@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream'
-import { createInterface } from 'node:readline'
-import { RecordBatchReader, type RecordBatch } from 'apache-arrow'
+import { Readable } from 'node:stream'
+import { RecordBatch, RecordBatchReader, type Schema } from 'apache-arrow'
 import { parse } from 'csv-parse'
+import { parseJson, type JsonObject } from '../protocol/json.js'
+import { JsonColumns } from './json-columns.js'
 import { readParquet } from './parquet.js'
-import { RowBatcher, type Row } from './rows.js'
+import { TextColumns } from './text-columns.js'
 
 export const inputFormats = ['csv', 'ndjson', 'arrow', 'parquet', 'bytes'] as const
 export type InputFormat = (typeof inputFormats)[number]
@@ -16,52 +17,135 @@ export function formatOf(path: string): InputFormat | undefined {
   return inputFormats.find(format => format === extension)
 }
 
+interface RowOptions {
+  /** Rows in a batch. */
+  rows: number
+  /** All columns are texts. */
+  strings: boolean
+}
+
 /** The record batches of a file or a pipe, as they are asked for. */
-export async function* readBatches(
+export function readBatches(
   source: Readable,
   format: Exclude<InputFormat, 'bytes'>,
-  options: { rows: number; strings: boolean }
-): AsyncGenerator<RecordBatch> {
-  if (format === 'arrow') {
-    const reader = await RecordBatchReader.from(source)
-    yield* reader as AsyncIterable<RecordBatch>
-  } else if (format === 'parquet') {
-    yield* await readParquet(Buffer.concat((await source.toArray()) as Buffer[]))
-  } else {
-    const batcher = new RowBatcher(format === 'csv' && !options.strings)
-    let gathered: Row[] = []
-    for await (const row of rowsOf(source, format)) {
-      gathered.push(options.strings ? textRow(row) : row)
-      if (gathered.length < options.rows) continue
-      yield batcher.batch(gathered)
-      gathered = []
+  options: RowOptions
+): AsyncIterable<RecordBatch> {
+  switch (format) {
+    case 'arrow':
+      return explained(readArrow(source), 'Arrow')
+    case 'parquet':
+      return explained(readParquet(source), 'parquet')
+    case 'csv':
+      return readCsv(source, options)
+    case 'ndjson':
+      return readNdjson(source, options)
+  }
+}
+
+/** As of csv, columns without rows are a batch. */
+async function* readArrow(source: Readable): AsyncGenerator<RecordBatch> {
+  const reader = await RecordBatchReader.from(source as AsyncIterable<Uint8Array>)
+  // It would forget the schema at its end.
+  await reader.open({ autoDestroy: false })
+  let batches = 0
+  for await (const batch of reader as AsyncIterable<RecordBatch>) {
+    batches += 1
+    yield batch
+  }
+  const { schema } = reader as { schema: Schema | undefined }
+  if (schema === undefined) throw new Error('there is nothing in it')
+  if (batches === 0) yield new RecordBatch(schema)
+}
+
+/** What the libraries say of a file in their own words. */
+async function* explained(batches: AsyncIterable<RecordBatch>, format: string): AsyncGenerator<RecordBatch> {
+  try {
+    yield* batches
+  } catch (cause) {
+    const { message } = cause as Error
+    const advice = /codec|compress/i.test(message)
+      ? ': write it without compression, as pyarrow.feather.write_feather(…, compression="uncompressed") does, or as parquet'
+      : ''
+    throw new Error(`it cannot be read as ${format}: ${message}${advice}`, { cause })
+  }
+}
+
+/** Columns are there without rows too: then one batch tells of them. */
+async function* readCsv(source: Readable, { rows, strings }: RowOptions): AsyncGenerator<RecordBatch> {
+  const parser = parse({ bom: true })
+  // Its errors must reach the loop that reads the rows.
+  const text = Readable.from(textOf(source)).on('error', error => parser.destroy(error))
+  let columns: TextColumns | undefined
+  let gathered: string[][] = []
+  let batches = 0
+  for await (const row of text.pipe(parser) as AsyncIterable<string[]>) {
+    if (columns === undefined) {
+      columns = new TextColumns(distinct(row), !strings)
+      continue
     }
-    if (gathered.length > 0) yield batcher.batch(gathered)
+    gathered.push(row)
+    if (gathered.length < rows) continue
+    yield columns.batch(gathered)
+    batches += 1
+    gathered = []
   }
+  if (columns !== undefined && (gathered.length > 0 || batches === 0)) yield columns.batch(gathered)
 }
 
-function textRow(row: Row): Row {
-  const text = (value: unknown): unknown =>
-    value === null || typeof value === 'string' ? value : JSON.stringify(value)
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, text(value)]))
+function distinct(names: readonly string[]): readonly string[] {
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice === undefined) return names
+  throw new Error(`there are two columns with the name "${twice}"`)
 }
 
-async function* rowsOf(source: Readable, format: 'csv' | 'ndjson'): AsyncGenerator<Row> {
-  if (format === 'csv') {
-    // Its errors must reach the loop that reads the rows.
-    const parser = parse({ columns: true, bom: true })
-    source.on('error', error => parser.destroy(error)).pipe(parser)
-    yield* parser as AsyncIterable<Row>
-    return
-  }
+async function* readNdjson(source: Readable, { rows, strings }: RowOptions): AsyncGenerator<RecordBatch> {
+  const columns = new JsonColumns(strings)
+  let gathered: JsonObject[] = []
   let number = 0
-  for await (const line of createInterface({ input: source, crlfDelay: Infinity })) {
+  for await (const line of linesOf(source)) {
     number += 1
     if (line.trim() === '') continue
-    try {
-      yield JSON.parse(line) as Row
-    } catch (cause) {
-      throw new Error(`line ${number} is not JSON`, { cause })
+    gathered.push(objectOf(line, number))
+    if (gathered.length < rows) continue
+    yield columns.batch(gathered)
+    gathered = []
+  }
+  if (gathered.length > 0) yield columns.batch(gathered)
+}
+
+function objectOf(line: string, number: number): JsonObject {
+  let value
+  try {
+    value = parseJson(line)
+  } catch (cause) {
+    throw new Error(`line ${number} is not JSON: ${(cause as Error).message}`, { cause })
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new Error(`line ${number} is not an object`)
+}
+
+/** Lines, of which the last may lack its end. */
+async function* linesOf(source: Readable): AsyncGenerator<string> {
+  let begun: string[] = []
+  for await (const text of textOf(source)) {
+    const [first = '', ...others] = text.split('\n')
+    begun.push(first)
+    for (const next of others) {
+      yield begun.join('')
+      begun = [next]
     }
+  }
+  if (begun.length > 0) yield begun.join('')
+}
+
+/** UTF-8 as texts. What is something else would be changed, and is refused. */
+async function* textOf(source: Readable): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) yield decoder.decode(chunk, { stream: true })
+    yield decoder.decode()
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error
+    throw new Error('the input is not UTF-8', { cause: error })
   }
 }

@@ -2,9 +2,13 @@ import { Command } from 'commander'
 import type { Client } from '../client/client.js'
 import { storeSnapshot } from '../client/requests.js'
 import type { Metadata } from '../objects/model.js'
+import type { ObjectSnapshot } from '../protocol/snapshot.js'
+import { ParallelStream } from '../streams/parallel-stream.js'
+import { StreamCollection } from '../streams/stream-collection.js'
 import { nameOf } from '../streams/stream.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
-import { bytesText, styled, tableText, typeText } from './text.js'
+import { write, type Host } from './host.js'
+import { bytesText, stateText, styled, tableText, typeText } from './text.js'
 
 /** One object or stream; what the server does not tell is missing. */
 interface Row {
@@ -21,26 +25,29 @@ interface Row {
 }
 
 /** `ls`: objects and streams. */
-export function lsCommand(): Command {
+export function lsCommand(host: Host): Command {
   return withServer(new Command('ls'))
     .description('list objects and streams: type, size, chunks waiting, who holds them')
     .option('--streams', 'streams only')
     .option('--json', 'as JSON, one object a line')
     .addHelpText(
       'after',
-      '\nA vineyardd tells neither how many chunks wait in a stream nor who holds what.\n\nExamples:\n' +
+      '\nSTATE of a stream: open; finished, all is written and some of it waits; ended, read to its end (its object and its\n' +
+        'name stay until they are dropped); failed; group, of streams that are listed themselves.\n' +
+        'Over TCP, and of a vineyardd, it is not known how many chunks wait in a stream nor who holds what.\n\nExamples:\n' +
         '  $ vineyard-streams ls --server /tmp/vineyard.sock\n' +
         "  $ vineyard-streams ls --streams --json | jq 'select(.waiting > 0) | .name'"
     )
     .action((options: ServerOptions & { json?: true; streams?: true }) =>
-      withClient(options, async client => {
+      withClient(host, options, async client => {
         const all = client.core.connection.extended ? await listStore(client) : await listOther(client)
         const rows = options.streams ? all.filter(({ kind }) => kind === 'stream') : all
         if (options.json) {
-          for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`)
+          await write(host.stdout, rows.map(row => `${JSON.stringify(row)}\n`).join(''))
           return
         }
-        process.stdout.write(
+        await write(
+          host.stdout,
           tableText(
             ['ID', 'NAME', 'TYPE', '>SIZE', 'STATE', '>WAITING', 'HELD BY'],
             rows.map(row => [
@@ -52,7 +59,7 @@ export function lsCommand(): Command {
               row.waiting === undefined ? '' : String(row.waiting),
               (row.holders ?? []).join(' ')
             ]),
-            text => styled(process.stdout, 'bold', text)
+            text => styled(host.stdout, 'bold', text)
           )
         )
       })
@@ -73,7 +80,7 @@ async function listStore(client: Client): Promise<Row[]> {
       ...(stream.name === undefined ? {} : { name: stream.name }),
       type: stream.typename,
       bytes: stream.waitingBytes,
-      state: stream.state,
+      state: stateText(stream),
       waiting: stream.waiting,
       holders: [...ends(stream.writers, 'writer'), ...ends(stream.readers, 'reader')]
     })),
@@ -83,15 +90,25 @@ async function listStore(client: Client): Promise<Row[]> {
       ...(object.name === undefined ? {} : { name: object.name }),
       type: object.typename,
       bytes: object.bytes,
-      // A stream that is not among those of the store has come to its end.
-      state: isStream(object.typename) ? 'ended' : object.persistent ? 'persistent' : 'transient',
+      state: stateOf(object),
       holders: object.holders.map(String)
     }))
   ]
 }
 
+/** A stream that is not among those of the store has come to its end; what a group does is seen at its members. */
+function stateOf({ typename, persistent }: ObjectSnapshot): string {
+  if (isGroup(typename)) return 'group'
+  if (isStream(typename)) return 'ended'
+  return persistent ? 'persistent' : 'transient'
+}
+
 function isStream(typename: string): boolean {
-  return /^vineyard::\w+Stream\b/.test(typename)
+  return isGroup(typename) || /^vineyard::\w+Stream\b/.test(typename)
+}
+
+function isGroup(typename: string): boolean {
+  return [ParallelStream, StreamCollection].some(type => typename.startsWith(type.typename))
 }
 
 async function listOther(client: Client): Promise<Row[]> {
@@ -104,7 +121,7 @@ async function listOther(client: Client): Promise<Row[]> {
       ...(name === undefined ? {} : { name }),
       type: meta.typename,
       bytes: Number(meta['nbytes'] ?? 0),
-      state: meta['transient'] === false ? 'persistent' : 'transient'
+      state: isGroup(meta.typename) ? 'group' : meta['transient'] === false ? 'persistent' : 'transient'
     }
   })
 }

@@ -1,62 +1,105 @@
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { RecordBatchStreamWriter, type RecordBatch } from 'apache-arrow'
+import { util, type RecordBatch, type Schema } from 'apache-arrow'
 import { stringify } from 'csv-stringify/sync'
+import { ipcBatch } from '../objects/arrow/ipc-batch.js'
+import { stringifyJson } from '../protocol/json.js'
+import { PieceWriter } from '../streams/ipc-draft.js'
+import { write } from './host.js'
 import { writeParquet } from './parquet.js'
-import { tableText } from './text.js'
+import { TableLayout } from './text.js'
+import { cellReader, type Plain } from './values.js'
 
 export const outputFormats = ['table', 'csv', 'ndjson', 'arrow', 'parquet'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
-/** How record batches are written. Each is done with when `batch` has resolved. */
+/** Formats of files that are made of record batches only. */
+export function isFileFormat(format: OutputFormat): boolean {
+  return format === 'arrow' || format === 'parquet'
+}
+
+/** How record batches are written. Each is out, or copied, and may be released when `batch` has resolved. */
 export interface BatchOutput {
   batch(batch: RecordBatch): Promise<void>
+  /** Rejects where there was no batch and a file cannot be without columns. */
   end(): Promise<void>
 }
 
+const outputs: Record<OutputFormat, (target: Writable) => BatchOutput> = {
+  table: tableOutput,
+  csv: csvOutput,
+  ndjson: ndjsonOutput,
+  arrow: arrowOutput,
+  parquet: parquetOutput
+}
+
 export function openOutput(format: OutputFormat, target: Writable): BatchOutput {
-  if (format === 'arrow') return arrowOutput(target)
-  if (format === 'parquet') return parquetOutput(target)
-  let first = true
+  return outputs[format](target)
+}
+
+/** The heading comes once, and again where the columns are others. */
+function tableOutput(target: Writable): BatchOutput {
+  let schema: Schema | undefined
+  let layout: TableLayout
   return {
     async batch(batch) {
-      const names = batch.schema.fields.map(field => field.name)
-      const rows = rowsOf(batch)
-      if (format === 'ndjson') await write(target, rows.map(row => `${jsonRow(names, row)}\n`).join(''))
-      else if (format === 'table')
-        await write(
-          target,
-          tableText(
-            names,
-            rows.map(row => row.map(cellText))
-          )
-        )
-      else await write(target, stringify([...(first ? [names] : []), ...rows.map(row => row.map(csvText))]))
-      first = false
+      const rows = rowsOf(batch).map(row => row.map(cellText))
+      if (schema !== undefined && sameNames(schema, batch.schema)) {
+        await write(target, layout.lines(rows))
+        return
+      }
+      ;({ schema } = batch)
+      layout = new TableLayout(namesOf(batch.schema))
+      const body = layout.lines(rows)
+      await write(target, `${layout.heading}\n${body}`)
     },
     end: async () => {}
   }
 }
 
-/** Waits where whoever reads our output is slower. */
-export async function write(target: Writable, data: string | Uint8Array): Promise<void> {
-  if (data.length > 0 && !target.write(data)) await once(target, 'drain')
+function csvOutput(target: Writable): BatchOutput {
+  let schema: Schema | undefined
+  return {
+    async batch(batch) {
+      const rows: string[][] = rowsOf(batch).map(row => row.map(csvText))
+      if (schema === undefined) rows.unshift(namesOf(batch.schema))
+      else if (!sameNames(schema, batch.schema)) throw otherColumns('csv')
+      schema ??= batch.schema
+      await write(target, stringify(rows))
+    },
+    end: async () => {}
+  }
+}
+
+function ndjsonOutput(target: Writable): BatchOutput {
+  return {
+    async batch(batch) {
+      const names = namesOf(batch.schema)
+      const line = (row: readonly Plain[]): string =>
+        `${stringifyJson(Object.fromEntries(names.map((name, index) => [name, row[index] as Plain])))}\n`
+      await write(target, rowsOf(batch).map(line).join(''))
+    },
+    end: async () => {}
+  }
 }
 
 function arrowOutput(target: Writable): BatchOutput {
-  const writer = new RecordBatchStreamWriter()
-  const bytes = writer[Symbol.asyncIterator]()
-  const pumping = (async () => {
-    for await (const part of bytes) await write(target, part)
-  })()
+  const writer = new PieceWriter()
+  const out = async (): Promise<void> => {
+    for (const piece of writer.pieces.splice(0)) await write(target, piece)
+  }
+  let schema: Schema | undefined
   return {
     async batch(batch) {
-      // What is written must not be looked at after the chunk was released: the writer copies it out at once.
-      writer.write(batch)
+      // The writer itself would end the file without a word.
+      if (schema !== undefined && !util.compareSchemas(schema, batch.schema)) throw otherColumns('arrow')
+      schema ??= batch.schema
+      writer.write(ipcBatch(batch))
+      await out()
     },
     async end() {
+      if (schema === undefined) throw noColumns('arrow')
       writer.finish()
-      await pumping
+      await out()
     }
   }
 }
@@ -66,38 +109,44 @@ function parquetOutput(target: Writable): BatchOutput {
   const batches: RecordBatch[] = []
   return {
     async batch(batch) {
+      const [first = batch] = batches
+      if (!util.compareSchemas(first.schema, batch.schema)) throw otherColumns('parquet')
       batches.push(batch)
     },
     async end() {
+      if (batches.length === 0) throw noColumns('parquet')
       await write(target, await writeParquet(batches))
     }
   }
 }
 
-function rowsOf(batch: RecordBatch): unknown[][] {
-  const columns = batch.schema.fields.map((_, index) => batch.getChildAt(index))
-  return Array.from({ length: batch.numRows }, (_, row) => columns.map(column => column?.get(row) as unknown))
+function otherColumns(format: OutputFormat): Error {
+  return new Error(`a chunk has other columns than those before it, which ${format} has no form for`)
 }
 
-/** Integers beyond 2^53 and bytes are what JSON has no form for: texts. */
-function plain(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value)
-    return Number.isSafeInteger(number) ? number : String(value)
-  }
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
+function noColumns(format: OutputFormat): Error {
+  return new Error(`there was no chunk, so that nobody knows the columns of the ${format} file`)
 }
 
-function jsonRow(names: readonly string[], row: readonly unknown[]): string {
-  return JSON.stringify(Object.fromEntries(names.map((name, index) => [name, row[index]])), plain)
+function namesOf(schema: Schema): string[] {
+  return schema.fields.map(field => field.name)
 }
 
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return '–'
-  if (typeof value === 'object' && !(value instanceof Date)) return JSON.stringify(value, plain)
-  return String(value)
+function sameNames(one: Schema, other: Schema): boolean {
+  const names = namesOf(other)
+  return one.fields.length === names.length && one.fields.every(({ name }, at) => name === names[at])
 }
 
-function csvText(value: unknown): string {
-  return value === null || value === undefined ? '' : cellText(value)
+function rowsOf(batch: RecordBatch): Plain[][] {
+  const columns = batch.data.children.map(cellReader)
+  return Array.from({ length: batch.numRows }, (_, row) => columns.map(read => read(row)))
+}
+
+function cellText(value: Plain): string {
+  if (value === null) return '–'
+  return typeof value === 'object' ? stringifyJson(value) : String(value)
+}
+
+function csvText(value: Plain): string {
+  return value === null ? '' : cellText(value)
 }

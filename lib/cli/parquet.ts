@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { RecordBatch } from 'apache-arrow'
 import { Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 
@@ -19,9 +20,10 @@ async function load(): Promise<ParquetWasm> {
 }
 
 /** The batches of a parquet file, which has to be in memory as a whole. */
-export async function readParquet(file: Uint8Array): Promise<RecordBatch[]> {
+export async function* readParquet(source: Readable): AsyncGenerator<RecordBatch> {
   const { readParquet } = await load()
-  return tableFromIPC(readParquet(file).intoIPCStream()).batches
+  const file = Buffer.concat((await source.toArray()) as Buffer[])
+  yield* tableFromIPC(readParquet(file).intoIPCStream()).batches
 }
 
 export async function writeParquet(batches: readonly RecordBatch[]): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { Transform } from 'node:stream'
 import cliProgress from 'cli-progress'
+import type { Host } from './host.js'
 import { bytesText } from './text.js'
 
 /** How far a file has been read: a bar with rate and time left, on a terminal's standard error output only. */
@@ -10,21 +11,21 @@ export class Progress extends Transform {
   #bytes = 0
 
   /** `total` bytes, 0 where nobody knows. */
-  constructor(name: string, total: number) {
+  constructor(name: string, total: number, { stderr, env }: Host) {
     super()
     this.#total = total
-    if (!process.stderr.isTTY) return
+    if (!stderr.isTTY) return
     const known = '{name} [{bar}] {percentage}%  {done} of {all}  {rate}/s  {eta_formatted} left'
     this.#bar = new cliProgress.SingleBar(
       {
         format: total > 0 ? known : '{name}  {done}  {rate}/s',
-        stream: process.stderr,
+        stream: stderr,
         hideCursor: true,
         // The end of the work is seen by who waits for it; a timer must not keep the process alive.
         gracefulExit: false,
         etaBuffer: 50
       },
-      process.env['NO_COLOR'] === undefined ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy
+      env['NO_COLOR'] === undefined ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy
     )
     this.#bar.start(Math.max(total, 1), 0, { name, all: bytesText(total), ...this.#texts() })
   }

@@ -1,29 +1,42 @@
-import { once } from 'node:events'
-import { Command, InvalidArgumentError } from 'commander'
-import { parseEndpoint } from '../rpc/endpoint.js'
+import { Command } from 'commander'
 import { StoreServer } from '../store/server.js'
+import { readEndpoint, readPath, readPort, readSize } from './arguments.js'
+import { credentialsOf, type Credentials } from './context.js'
+import { UsageError } from './exit.js'
+import { write, type Host } from './host.js'
 
-interface ServeOptions {
-  socket: string
+interface ServeOptions extends Credentials {
+  socket?: string
   size: string
-  rpc?: string
-  metrics?: string | true
-  ui?: string | true
-  username?: string
-  password?: string
+  rpc?: ReturnType<typeof readEndpoint>
+  metrics?: ReturnType<typeof readEndpoint> | true
+  ui?: number | true
 }
 
 /** `serve`: the store as a process of its own. SIGTERM and SIGINT close streams, remove the socket, exit code 0. */
-export function serveCommand(): Command {
+export function serveCommand(host: Host): Command {
   return new Command('serve')
     .description('run a store that Vineyard clients can connect to')
-    .requiredOption('-s, --socket <path>', 'path of the Unix socket to listen on')
-    .option('-m, --size <size>', 'size of the shared memory, e.g. 512Mi or 4Gi', '256Mi')
-    .option('-r, --rpc <host:port>', 'listen for clients without shared memory too, e.g. 127.0.0.1:9600')
-    .option('--metrics [host:port]', 'metrics for Prometheus; 127.0.0.1 and any free port unless given')
+    .option(
+      '-s, --socket <path>',
+      'path of the Unix socket to listen on (default: $VINEYARD_IPC_SOCKET, or a fresh one, which is printed)',
+      readPath
+    )
+    .option('-m, --size <size>', 'size of the shared memory, e.g. 512Mi or 4Gi', readSize, '256Mi')
+    .option(
+      '-r, --rpc <[host:]port>',
+      'listen for clients without shared memory too, e.g. 9600; 127.0.0.1 unless given',
+      readEndpoint
+    )
+    .option(
+      '--metrics [[host:]port]',
+      'metrics for Prometheus; 127.0.0.1 and any free port unless given',
+      readEndpoint
+    )
     .option(
       '--ui [port]',
-      'a page that shows the store, for browsers on this machine; any free port unless given'
+      'a page that shows the store, for browsers on this machine; any free port unless given',
+      readPort
     )
     .option('-u, --username <name>', 'require this user name')
     .option('-p, --password <password>', 'require this password (better: $VINEYARD_PASSWORD)')
@@ -34,36 +47,43 @@ export function serveCommand(): Command {
         '  $ vineyard-streams serve --socket /tmp/vineyard.sock --ui 8080 --metrics 127.0.0.1:9464\n' +
         '  $ VINEYARD_IPC_SOCKET=/tmp/vineyard.sock node consumer.js'
     )
-    .action(serve)
+    .action((options: ServeOptions) => serve(options, host))
 }
 
-async function serve(options: ServeOptions): Promise<void> {
-  const { username, password = process.env['VINEYARD_PASSWORD'] } = options
-  const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+async function serve(options: ServeOptions, host: Host): Promise<void> {
+  const { size, rpc, metrics, ui } = options
+  const credentials = credentialsOf(options, host)
+  if (credentials === undefined && (host.env['VINEYARD_PASSWORD'] ?? '') !== '')
+    throw new UsageError('$VINEYARD_PASSWORD is set, but there is no --username: anybody could connect')
+  const socket = options.socket ?? (host.env['VINEYARD_IPC_SOCKET'] || undefined)
+  const stopped = stopSignal(host)
   const server = await StoreServer.start({
-    socket: options.socket,
-    size: options.size,
-    ...(options.rpc === undefined ? {} : { rpc: parseEndpoint(options.rpc) }),
-    ...(options.metrics === undefined ? {} : { metrics: endpointOf(options.metrics) }),
-    ...(options.ui === undefined ? {} : { ui: options.ui === true ? {} : { port: portOf(options.ui) } }),
-    ...(username === undefined ? {} : { username }),
-    ...(username === undefined || password === undefined ? {} : { password })
+    size,
+    ...(socket === undefined ? {} : { socket }),
+    ...(rpc === undefined ? {} : { rpc }),
+    ...(metrics === undefined ? {} : { metrics: metrics === true ? {} : metrics }),
+    ...(ui === undefined ? {} : { ui: ui === true ? {} : { port: ui } }),
+    ...credentials
   })
-  const { socket, rpcEndpoint } = server
-  console.error(`listening on ${socket}${rpcEndpoint === undefined ? '' : ` and ${rpcEndpoint}`}`)
-  if (server.metricsUrl !== undefined) console.error(`metrics at ${server.metricsUrl}`)
-  if (server.uiUrl !== undefined) console.error(`page at ${server.uiUrl}`)
-  await stopped
-  await server.close()
+  try {
+    // Where nobody has chosen the path, it is what the others have to be told.
+    if (socket === undefined) await write(host.stdout, `${server.socket}\n`)
+    const { rpcEndpoint, metricsUrl, uiUrl } = server
+    const lines = [
+      `listening on ${server.socket}${rpcEndpoint === undefined ? '' : ` and ${rpcEndpoint}`}`,
+      ...(metricsUrl === undefined ? [] : [`metrics at ${metricsUrl}`]),
+      ...(uiUrl === undefined ? [] : [`page at ${uiUrl}`])
+    ]
+    await write(host.stderr, `${lines.join('\n')}\n`)
+    await stopped
+  } finally {
+    await server.close()
+  }
 }
 
-/** `host:port`, or a port alone. */
-function endpointOf(text: string | true): { host?: string; port?: number } {
-  if (text === true) return {}
-  return /^\d+$/.test(text) ? { port: portOf(text) } : parseEndpoint(text)
-}
-
-function portOf(text: string): number {
-  if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError(`'${text}' is not a port`)
+/** SIGTERM or SIGINT, listened to from now on. */
+function stopSignal(host: Host): Promise<void> {
+  return new Promise(resolve => {
+    host.once('SIGTERM', () => resolve()).once('SIGINT', () => resolve())
+  })
 }

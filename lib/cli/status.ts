@@ -1,9 +1,10 @@
 import { Command } from 'commander'
 import { withClient, withServer, type ServerOptions } from './context.js'
-import { bytesText, tableText } from './text.js'
+import { write, type Host } from './host.js'
+import { bytesText, serverText, tableText } from './text.js'
 
 /** `status`: what a server says of itself. */
-export function statusCommand(): Command {
+export function statusCommand(host: Host): Command {
   return withServer(new Command('status'))
     .description('show what a server says of itself')
     .option('--json', 'as JSON')
@@ -12,23 +13,23 @@ export function statusCommand(): Command {
       '\nExamples:\n  $ vineyard-streams status --server /tmp/vineyard.sock\n  $ vineyard-streams status --json | jq .memoryUsage'
     )
     .action((options: ServerOptions & { json?: true }) =>
-      withClient(options, async client => {
+      withClient(host, options, async client => {
         const status = await client.status()
         const { connection } = client.core
         const { version, extension } = connection.info
         if (options.json) {
           const all = { address: client.address, version, extension, ...status }
           const text = JSON.stringify(all, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) // prettier-ignore
-          process.stdout.write(`${text}\n`)
+          await write(host.stdout, `${text}\n`)
           return
         }
-        const kind = connection.extended ? 'store of vineyard-streams' : 'vineyardd'
         const percent = ((status.memoryUsage / status.memoryLimit) * 100).toFixed(1)
-        process.stdout.write(
+        await write(
+          host.stdout,
           tableText(
             ['address', client.address],
             [
-              ['server', `${kind}, protocol ${version}`],
+              ['server', `${serverText(client)}, protocol ${version}`],
               ['instance', String(status.instanceId)],
               [
                 'memory',

@@ -1,5 +1,7 @@
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
+import type { Client } from '../client/client.js'
+import type { StreamSnapshot } from '../protocol/snapshot.js'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
@@ -31,22 +33,61 @@ export function tableText(
   rows: readonly (readonly string[])[],
   heading: (text: string) => string = text => text
 ): string {
-  const titles = headings.map(title => title.replace(/^>/, ''))
-  const cells = rows.map(row => row.map(printable))
-  const widths = titles.map((title, column) =>
-    Math.max(title.length, ...cells.map(row => (row[column] ?? '').length))
-  )
-  const line = (row: readonly string[]): string =>
-    row
-      .map((text, column) => {
-        const width = widths[column] as number
-        return (headings[column] as string).startsWith('>') ? text.padStart(width) : text.padEnd(width)
+  const layout = new TableLayout(headings)
+  const body = layout.lines(rows)
+  return `${heading(layout.heading)}\n${body}`
+}
+
+/** A table that comes in parts: its columns are as wide as its first rows need, and wider where later ones do. */
+export class TableLayout {
+  readonly #titles: readonly string[]
+  readonly #right: readonly boolean[]
+  readonly #widths: number[]
+
+  constructor(headings: readonly string[]) {
+    this.#titles = headings.map(title => printable(title.replace(/^>/, '')))
+    this.#right = headings.map(title => title.startsWith('>'))
+    this.#widths = this.#titles.map(title => title.length)
+  }
+
+  /** The line above the rows: wide enough for those that there have been. */
+  get heading(): string {
+    return this.#line(this.#titles)
+  }
+
+  lines(rows: readonly (readonly string[])[]): string {
+    const cells = rows.map(row => row.map(printable))
+    for (const row of cells) {
+      row.forEach((text, column) => {
+        this.#widths[column] = Math.max(this.#widths[column] as number, text.length)
       })
-      .join('  ')
-      .trimEnd()
-  return [heading(line(titles)), ...cells.map(line)].join('\n') + '\n'
+    }
+    return cells.map(row => `${this.#line(row)}\n`).join('')
+  }
+
+  #line(row: readonly string[]): string {
+    const padded = row.map((text, column) => {
+      const width = this.#widths[column] as number
+      return this.#right[column] ? text.padStart(width) : text.padEnd(width)
+    })
+    return padded.join('  ').trimEnd()
+  }
 }
 
 export function typeText(typename: string): string {
   return typename.replaceAll('vineyard::', '')
+}
+
+/** What is known of a server: one without our extension is a vineyardd, but over TCP a store of this package has none. */
+export function serverText({ core, address }: Client): string {
+  if (core.connection.extended) return 'store of vineyard-streams'
+  return address.startsWith('tcp://') ? 'standard protocol (a vineyardd, or a store over TCP)' : 'vineyardd'
+}
+
+/**
+ * How a stream of a store is doing: `finished` is one whose writer is done and that has chunks left, or a reader that has
+ * not asked for its end.
+ */
+export function stateText({ state }: StreamSnapshot): string {
+  return state === 'drained' ? 'finished' : state
 }

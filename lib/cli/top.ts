@@ -4,7 +4,9 @@ import type { Client } from '../client/client.js'
 import { storeSnapshot } from '../client/requests.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
-import { bytesText, styled, tableText, typeText } from './text.js'
+import { Interrupted } from './exit.js'
+import { write, type Host } from './host.js'
+import { bytesText, serverText, stateText, styled, tableText, typeText } from './text.js'
 
 /** The terminal's other screen, without cursor; and back. */
 const enter = '\u001b[?1049h\u001b[?25l'
@@ -18,63 +20,66 @@ interface TopOptions extends ServerOptions {
 }
 
 /** `top`: streams, rates, memory and leases, live. */
-export function topCommand(): Command {
+export function topCommand(host: Host): Command {
   return withServer(new Command('top'))
     .description('show streams, rates, memory and leases, live; once where the output is no terminal')
     .option('-i, --interval <seconds>', 'between two looks', readInterval, 1)
     .addHelpText(
       'after',
-      '\nq or Ctrl-C ends it. A vineyardd tells its memory and connections only.\n\nExamples:\n' +
+      '\nq or Ctrl-C ends it. Over TCP, and of a vineyardd, memory and connections are all that is known.\n\nExamples:\n' +
         '  $ vineyard-streams top --server /tmp/vineyard.sock\n  $ vineyard-streams top --interval 0.2'
     )
-    .action((options: TopOptions) =>
-      withClient(options, async (client, interrupted) => {
-        const look = client.core.connection.extended ? storeView(client) : otherView(client)
-        if (!process.stdout.isTTY) {
-          process.stdout.write(await look())
-          return
-        }
-        await live(look, options.interval * 1000, interrupted)
+    .action(async (options: TopOptions) => {
+      const work = async (client: Client, interrupted: AbortSignal): Promise<void> => {
+        const look = client.core.connection.extended ? storeView(client, host) : otherView(client, host)
+        if (host.stdout.isTTY) await live(host, look, options.interval * 1000, interrupted)
+        else await write(host.stdout, await look())
+      }
+      await withClient(host, options, work).catch((error: unknown) => {
         // Ctrl-C is how one leaves it.
-        process.exitCode = 0
+        if (!(error instanceof Interrupted)) throw error
       })
-    )
+    })
 }
 
-async function live(look: () => Promise<string>, ms: number, interrupted: AbortSignal): Promise<void> {
+async function live(
+  { stdin, stdout }: Host,
+  look: () => Promise<string>,
+  ms: number,
+  interrupted: AbortSignal
+): Promise<void> {
   const left = new AbortController()
   const signal = AbortSignal.any([interrupted, left.signal])
   const onKey = (key: Buffer): void => {
     if (['q', 'Q', '\u0003', '\u001b'].includes(key.toString())) left.abort()
   }
-  const { stdin, stdout } = process
   if (stdin.isTTY) stdin.setRawMode(true).on('data', onKey)
-  stdout.write(enter)
+  await write(stdout, enter)
   try {
     while (!signal.aborted) {
       const lines = (await look()).trimEnd().split('\n')
-      const shown = lines.slice(0, stdout.rows - 1).map(line => fit(line, stdout.columns) + eraseLine)
-      stdout.write(`${home}${shown.join('\n')}\n${eraseBelow}`)
+      const shown = lines.slice(0, stdout.rows - 1).map(line => fit(stdout, line) + eraseLine)
+      await write(stdout, `${home}${shown.join('\n')}\n${eraseBelow}`)
       await delay(ms, undefined, { signal }).catch(() => {})
     }
   } finally {
-    stdout.write(leave)
+    await write(stdout, leave).catch(() => {})
     if (stdin.isTTY) stdin.off('data', onKey).setRawMode(false).pause()
   }
 }
 
 /** Lines longer than the screen would wrap. Styled ones are headings, and are cut by their text alone. */
-function fit(line: string, columns: number): string {
+function fit(stdout: Host['stdout'], line: string): string {
+  const { columns } = stdout
   // eslint-disable-next-line no-control-regex
   const plain = line.replaceAll(/\u001b\[\d+m/g, '')
   if (plain.length <= columns) return line
-  return line === plain ? plain.slice(0, columns) : styled(process.stdout, 'bold', plain.slice(0, columns))
+  return line === plain ? plain.slice(0, columns) : styled(stdout, 'bold', plain.slice(0, columns))
 }
 
-const bold = (text: string): string => styled(process.stdout, 'bold', text)
-
 /** Rates are those between two looks. */
-function storeView(client: Client): () => Promise<string> {
+function storeView(client: Client, { stdout }: Host): () => Promise<string> {
+  const bold = (text: string): string => styled(stdout, 'bold', text)
   let before: StoreSnapshot | undefined
   return async () => {
     const now = await storeSnapshot(client.core.connection, false)
@@ -114,7 +119,7 @@ function storeView(client: Client): () => Promise<string> {
         return [
           stream.name ?? stream.id,
           typeText(stream.typename),
-          stream.blocked === undefined ? stream.state : `${stream.blocked} waits`,
+          stream.blocked === undefined ? stateText(stream) : `${stream.blocked} waits`,
           String(stream.waiting),
           bytesText(stream.waitingBytes),
           String(stream.held),
@@ -145,16 +150,16 @@ function storeView(client: Client): () => Promise<string> {
   }
 }
 
-function otherView(client: Client): () => Promise<string> {
+function otherView(client: Client, { stdout }: Host): () => Promise<string> {
   return async () => {
     const status = await client.status()
     const { memoryUsage: used, memoryLimit: limit } = status
     return (
-      `${bold('vineyardd')}  ${client.address}  ${new Date().toTimeString().slice(0, 8)}\n` +
+      `${styled(stdout, 'bold', serverText(client))}  ${client.address}  ${new Date().toTimeString().slice(0, 8)}\n` +
       `memory   ${bar(used / limit)} ${bytesText(used)} of ${bytesText(limit)}\n` +
       `connections ${status.ipcConnections} by socket, ${status.rpcConnections} by TCP   ` +
       `waiting requests ${status.deferredRequests}\n\n` +
-      'A vineyardd does not tell what its streams are doing.\n'
+      'The standard protocol does not tell what streams are doing.\n'
     )
   }
 }

@@ -3,7 +3,7 @@ import { ipcBatch } from '../objects/arrow/ipc-batch.js'
 import { BlobDraft } from '../objects/model.js'
 
 /** Collects the pieces of an Arrow IPC stream instead of joining them: column buffers stay views of the batch. */
-class PieceWriter extends RecordBatchStreamWriter {
+export class PieceWriter extends RecordBatchStreamWriter {
   readonly pieces: Uint8Array[] = []
   size = 0
 

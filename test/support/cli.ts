@@ -17,12 +17,13 @@ export class CliProcess {
   readonly child: ChildProcess
   readonly #ended: Promise<unknown[]>
 
-  constructor(args: readonly string[], socket: string, input?: string) {
+  /** `input` is all that comes; null leaves it open. */
+  constructor(args: readonly string[], socket: string, input?: string | null) {
     const env = { ...process.env, VINEYARD_IPC_SOCKET: socket }
     this.child = spawn(process.execPath, [cliMain, ...args], { env })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
-    this.child.stdin?.end(input)
+    if (input !== null) this.child.stdin?.end(input)
     this.#ended = once(this.child, 'close')
   }
 
