@@ -5,7 +5,13 @@ import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type ChannelMessage, type NativeError } from '../native.js'
 import { extensionField, extensionVersion, type StoreEvent } from '../protocol/extension.js'
-import { stringifyJson, unmarkAll, type JsonObject, type Stringifiable } from '../protocol/json.js'
+import {
+  messageText,
+  stringifyJson,
+  unmarkAll,
+  type JsonObject,
+  type Stringifiable
+} from '../protocol/json.js'
 import { CompressedReceiver, PlainReceiver, sendBlobs, type BlobBytes } from '../rpc/blob-transfer.js'
 import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
 import { loadZstd, type Zstd } from '../rpc/zstd.js'
@@ -385,9 +391,9 @@ export class Connection {
     }
     this.#info = {
       instanceId: reply['instance_id'] as number | bigint,
-      version: String(reply['version']),
-      ipcSocket: String(reply['ipc_socket']),
-      rpcEndpoint: String(reply['rpc_endpoint']),
+      version: messageText(reply['version']),
+      ipcSocket: messageText(reply['ipc_socket']),
+      rpcEndpoint: messageText(reply['rpc_endpoint']),
       extension: typeof extension === 'number' ? extension : 0
     }
   }
@@ -429,7 +435,7 @@ export class Connection {
       return
     }
     if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')
-    if (this.#pending.length === 0) throw new Error(`nobody asked for ${String(reply['type'])}`)
+    if (this.#pending.length === 0) throw new Error(`nobody asked for ${messageText(reply['type'])}`)
     // A vineyardd announces them over TCP too, where they never come.
     const fds = this.remote ? [] : announcedDescriptors(reply)
     if (fds.length > 0) this.#awaitingFds = { reply, fds }
@@ -455,14 +461,16 @@ export class Connection {
     this.#updateRef()
     // The code comes first: a request that carried one is answered as that error, and a success never has one.
     if ('code' in reply) {
-      pending.reject(VineyardError.fromStatus(Number(reply['code']), String(reply['message'] ?? '')))
+      pending.reject(
+        VineyardError.fromStatus(Number(messageText(reply['code'])), messageText(reply['message'] ?? ''))
+      )
     } else if (reply['type'] === pending.replyType) {
       if (pending.transfer === undefined) pending.resolve(reply)
       else pending.transfer(reply)
     } else {
       const error = new VineyardError(
         'ERR_VINEYARD_PROTOCOL',
-        `expected ${pending.replyType}, the server answered ${String(reply['type'])}`
+        `expected ${pending.replyType}, the server answered ${messageText(reply['type'])}`
       )
       pending.reject(error)
       throw error

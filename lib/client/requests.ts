@@ -4,7 +4,7 @@
  */
 import { VineyardError } from '../errors.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
-import type { JsonObject, JsonValue, Stringifiable } from '../protocol/json.js'
+import { messageText, type JsonObject, type JsonValue, type Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
 import type { Metadata } from '../objects/model.js'
 import { wireLimits, type WindowLimits } from '../protocol/window.js'
@@ -17,7 +17,7 @@ const wire = objectIdToBigInt
 function arrayOf(reply: JsonObject, key: string): JsonValue[] {
   const value = reply[key]
   if (Array.isArray(value)) return value
-  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${String(reply['type'])} has no ${key}`)
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${messageText(reply['type'])} has no ${key}`)
 }
 
 /** One element for each of what was asked for. */
@@ -26,7 +26,7 @@ function manyOf(reply: JsonObject, key: string, count: number): JsonValue[] {
   if (values.length === count) return values
   throw new VineyardError(
     'ERR_VINEYARD_PROTOCOL',
-    `${String(reply['type'])} has ${values.length} ${key} where ${count} were asked for`
+    `${messageText(reply['type'])} has ${values.length} ${key} where ${count} were asked for`
   )
 }
 
@@ -438,7 +438,7 @@ export async function instanceStatus(connection: Connection): Promise<Status> {
   const meta = reply['meta'] as JsonObject
   return {
     instanceId: meta['instance_id'] as number | bigint,
-    deployment: String(meta['deployment']),
+    deployment: messageText(meta['deployment']),
     memoryUsage: Number(meta['memory_usage']),
     memoryLimit: Number(meta['memory_limit']),
     ipcConnections: Number(meta['ipc_connections']),

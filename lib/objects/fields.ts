@@ -4,7 +4,7 @@
  * what the type needs.
  */
 import { VineyardError } from '../errors.js'
-import type { JsonValue } from '../protocol/json.js'
+import { messageText, type JsonValue } from '../protocol/json.js'
 import type { Metadata } from './model.js'
 
 /**
@@ -18,7 +18,7 @@ export function metadataError(meta: Metadata, problem: string, cause?: unknown):
   const options = cause === undefined ? {} : { cause }
   return new VineyardError(
     'ERR_VINEYARD_METADATA',
-    `${String(meta.typename)} ${String(meta.id)}: ${problem}`,
+    `${messageText(meta.typename)} ${messageText(meta.id)}: ${problem}`,
     options
   )
 }

@@ -42,6 +42,12 @@ export function parseJson(text: string): JsonValue {
   return unmarkAll(JSON.parse(native.markLongIntegers(text)))
 }
 
+/** A value that a peer sent, for a message. An object could have a `toString` of its own, or be very deep. */
+export function messageText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
 export type Stringifiable =
   | null
   | undefined

@@ -1,6 +1,6 @@
 import { VineyardError } from '../errors.js'
 import { objectIdFromBigInt, type ObjectId } from './ids.js'
-import type { JsonValue } from './json.js'
+import { messageText, type JsonValue } from './json.js'
 
 /** Where the bytes of a blob are (messages.md §3). */
 export interface Payload {
@@ -13,14 +13,14 @@ export interface Payload {
 
 function count(value: JsonValue | undefined, name: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a payload's ${name} is ${String(value)}`)
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a payload's ${name} is ${messageText(value)}`)
 }
 
 /** An id in a reply: a JSON integer. */
 export function replyId(value: JsonValue | undefined): ObjectId {
   if (typeof value === 'bigint') return objectIdFromBigInt(value)
   if (typeof value === 'number' && Number.isSafeInteger(value)) return objectIdFromBigInt(BigInt(value))
-  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply has ${String(value)} where an id should be`)
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply has ${messageText(value)} where an id should be`)
 }
 
 export function decodePayload(value: JsonValue | undefined): Payload {

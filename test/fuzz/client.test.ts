@@ -123,22 +123,33 @@ describe('A client of a hostile server', () => {
     open: client => RecordBatchStream.open(client, 'o0000000000000005')
   }
 
+  /** What a call fails with has a code. */
+  async function attempt(call: (client: Client) => Promise<unknown>, given: Answer[]): Promise<void> {
+    answers = given
+    const client = await connect(socket, { timeout: 500 })
+    try {
+      await call(client)
+    } catch (error) {
+      expect((error as { code?: string }).code, String((error as Error).stack)).to.match(/^ERR_VINEYARD_/)
+    } finally {
+      await client.close()
+    }
+  }
+
   for (const [name, call] of Object.entries(calls)) {
     fuzzes(
       `gets an error or a value of ${name}()`,
       fc.array(answer, { minLength: 1, maxLength: 5 }),
-      async given => {
-        answers = given
-        const client = await connect(socket, { timeout: 500 })
-        try {
-          await call(client)
-        } catch (error) {
-          expect((error as { code?: string }).code, String((error as Error).stack)).to.match(/^ERR_VINEYARD_/)
-        } finally {
-          await client.close()
-        }
-      },
+      given => attempt(call, given),
       40
     )
   }
+
+  it('gets an error or a value of any of them where an object has no text', async () => {
+    const nameless = { toString: null, valueOf: null }
+    const keys = ['type', 'code', 'message', 'object_id', 'id', 'exists', 'deployment', 'typename', 'content']
+    for (const call of Object.values(calls)) {
+      for (const key of keys) await attempt(call, [{ fields: { [key]: nameless } }])
+    }
+  })
 })
