@@ -204,6 +204,65 @@ describe('A stream with several readers', () => {
     await stream.drop()
   })
 
+  it('with drop is not stopped by what idle readers have fetched ahead', async () => {
+    const idle = 5
+    const perRound = 20
+    const stream = await RecordBatchStream.create(client, { consumers: idle + 1, policy: 'drop' })
+    const writer = await stream.openWriter()
+    let number = 0
+    const round = async (): Promise<void> => {
+      for (const end = number + perRound; number < end; number += 1)
+        await writer.append(numberedBatch(number, 64 * kib))
+    }
+    const readers: StreamReader<RecordBatch>[] = []
+    for (let count = 0; count < idle; count += 1) {
+      // More than the window: each finds other chunks than the one before.
+      await round()
+      const reader = await stream.openReader()
+      release((await reader.next()).value)
+      readers.push(reader)
+    }
+    const healthy = await stream.openReader()
+    for (let rounds = 0; rounds < 5; rounds += 1) await round()
+    await writer.finish()
+    const numbers = await numbersOf(healthy)
+    expect(numbers.at(-1)).to.equal(number - 1)
+    expect(healthy.missed + numbers.length).to.equal(number)
+    for (const reader of readers) await reader.close()
+    await stream.drop()
+  })
+
+  it('with evict leaves readers that have stopped only a part of the store', async () => {
+    const idle = 6
+    const perRound = 15
+    const stream = await RecordBatchStream.create(client, { consumers: idle + 1, policy: 'evict' })
+    const readers: StreamReader<RecordBatch>[] = []
+    for (let count = 0; count <= idle; count += 1) readers.push(await stream.openReader())
+    const healthy = numbersOf(readers.pop()!)
+    // Each keeps up for one round more than the one before, and stops.
+    const reading = readers.map(async (reader, rounds) => {
+      for (let left = rounds * perRound; left > 0; left -= 1) release((await reader.next()).value)
+    })
+    const writer = await stream.openWriter(undefined, { window: { chunks: perRound + 1 } })
+    let number = 0
+    const round = async (): Promise<void> => {
+      for (const end = number + perRound; number < end; number += 1)
+        await writer.append(numberedBatch(number, 64 * kib))
+    }
+    for (const [stopped, reader] of readers.entries()) {
+      await reading[stopped]
+      await round()
+      // All of the round is there to be fetched with it.
+      release((await reader.next()).value)
+    }
+    // A quarter, and a chunk each.
+    expect((await store.status()).leasedBytes).to.be.at.most((1024 + (idle + 1) * 65) * kib)
+    await writer.finish()
+    expect(await healthy).to.deep.equal(upTo(number))
+    for (const reader of readers) await reader.close()
+    await stream.drop()
+  })
+
   it('with evict fails the reader that the others would have to wait for', async () => {
     const count = 50
     const stream = await RecordBatchStream.create(client, { consumers: 2, policy: 'evict' })

@@ -9,6 +9,12 @@ import type { SlowReaders } from './slow-readers.js'
 import { type Chunk, type Stream, wrongState } from './stream.js'
 import type { StreamTable } from './stream-table.js'
 
+/**
+ * The part of a store that readers together may hold ahead of what they look at, where the writer is not to wait for
+ * them: what they hold cannot be taken back from them, and a window bounds only what they do not hold yet. Elsewhere the
+ * window counts what they hold.
+ */
+const aheadShare = 1 / 4
 /** What a reader that comes late has to read what the others have read already, in ms. */
 const catchUp = 1000
 
@@ -17,15 +23,19 @@ export class StreamReading {
   readonly #table: StreamTable
   readonly #consumption: Consumption
   readonly #slow: SlowReaders
+  /** Bytes that all readers together may hold ahead. */
+  readonly #aheadBytes: number
   /** Called when a reader has been told of the end of its stream. */
   onEnd: () => void = () => {}
   /** Called when a reader that would be faster than others has nothing left to do. */
   onIdle: () => void = () => {}
 
-  constructor(table: StreamTable, consumption: Consumption, slow: SlowReaders) {
+  /** `memory` is the size of the store. */
+  constructor(table: StreamTable, consumption: Consumption, slow: SlowReaders, memory: number) {
     this.#table = table
     this.#consumption = consumption
     this.#slow = slow
+    this.#aheadBytes = memory * aheadShare
   }
 
   /** Gives a connection its seat. Throws 45 where all are taken. */
@@ -76,7 +86,10 @@ export class StreamReading {
   leave(peer: Peer, id: ObjectId, count: number): void {
     const stream = this.#table.find(id)
     const seat = stream?.seatOf(peer)
-    if (stream && seat) this.#leave(stream, seat, count)
+    if (!stream || !seat) return
+    this.#leave(stream, seat, count)
+    // It may have more now that it holds less.
+    if (seat.puller) this.serve(stream)
   }
 
   /** Hands the waiting pulls what there is for them: chunks, or the end. */
@@ -85,10 +98,10 @@ export class StreamReading {
     for (const seat of stream.seats) {
       const { puller } = seat
       if (!puller) continue
-      if (seat.ready.length > 0) {
+      if (this.#mayTake(stream, seat)) {
         const chunks = this.#deliver(stream, seat, puller)
         puller.waiting.settle(() => puller.make(chunks))
-      } else if (stream.ended) {
+      } else if (stream.ended && seat.ready.length === 0) {
         puller.waiting.fail(this.#endOf(stream, seat))
       }
     }
@@ -164,23 +177,38 @@ export class StreamReading {
   }
 
   #take(stream: Stream, seat: Seat, pull: Omit<Puller, 'waiting'>): string | Waiting {
-    if (seat.ready.length > 0) {
+    if (this.#mayTake(stream, seat)) {
       const chunks = this.#deliver(stream, seat, pull)
       return pull.make(chunks)
     }
-    if (stream.ended) throw this.#endOf(stream, seat)
+    if (stream.ended && seat.ready.length === 0) throw this.#endOf(stream, seat)
     const waiting = new Waiting().onEnd(() => (seat.puller = undefined))
     seat.puller = { ...pull, waiting }
     return waiting
   }
 
+  /** Whether there is a chunk for the reader, and it may hold it with those that it holds. One it may always hold. */
+  #mayTake(stream: Stream, { ready, held }: Seat): boolean {
+    const next = ready.peek()
+    if (!next) return false
+    return held.length === 0 || next.bytes <= this.#roomAhead(stream, held)
+  }
+
+  /** Bytes that a reader may take ahead of what it holds. The share of one that has not come yet is kept for it. */
+  #roomAhead({ sharing }: Stream, held: Seat['held']): number {
+    if (sharing.policy === 'wait') return Infinity
+    const share = this.#aheadBytes / Math.max(this.#table.readers, sharing.consumers)
+    return share - held.sum(({ chunk }) => chunk.bytes)
+  }
+
   /** Moves what a pull may have from the queue to what the reader holds. */
   #deliver(stream: Stream, seat: Seat, { peer, max, maxBytes }: Omit<Puller, 'waiting'>): Chunk[] {
     const chunks: Chunk[] = []
+    const most = Math.min(maxBytes, this.#roomAhead(stream, seat.held))
     let bytes = 0
     for (let next = seat.ready.peek(); next; next = seat.ready.peek()) {
       bytes += next.bytes
-      if (chunks.length > 0 && (chunks.length >= max || bytes > maxBytes)) break
+      if (chunks.length > 0 && (chunks.length >= max || bytes > most)) break
       seat.ready.shift()
       chunks.push(next)
       seat.held.push({ chunk: next, reader: peer })

@@ -33,7 +33,7 @@ export class Streams {
   constructor(blobs: Blobs, metadata: Metadata, memory: MemoryQueue, deleteChunk: DeleteChunk) {
     const consumption = new Consumption(deleteChunk, (reader, block) => blobs.lease(reader, block))
     const slow = new SlowReaders(consumption)
-    this.reading = new StreamReading(this.table, consumption, slow)
+    this.reading = new StreamReading(this.table, consumption, slow, blobs.limit)
     this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory)
     this.reading.onEnd = () => this.onProgress()
     this.reading.onIdle = () => memory.freed()
