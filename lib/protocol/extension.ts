@@ -24,10 +24,11 @@
  *   those of a template (lib/protocol/template.ts) with the variables filled in, and their blobs lie together in a blob of
  *   the connection. `templates` adds texts to those of the stream, which are numbered in the order they came; -1 stands
  *   for a chunk that is a blob itself. An element of `chunks` is one of
- *     `[template, blob]`: a packed chunk fills the blob, which is sealed and becomes its own,
+ *     `[template, blob, size]`: a packed chunk is the first `size` bytes of the blob (all of it without `size`), which is
+ *       sealed and becomes its own,
  *     `[block, template, at, size, template, at, size, …]`: packed chunks that lie side by side in a blob, which stays the
  *       writer's to put more into until it is named in `done`, and whose memory stays until the last of them is gone,
- *     `[template, blob, vars, spans]`: variables that are not all numbers, and offset and size of each blob.
+ *     `[template, blob, vars, spans, size]`: variables that are not all numbers, and offset and size of each blob.
  *   A packed chunk begins with its header: the variables, then the spans (offset behind the header, and size, of each
  *   blob), as little-endian float64; the blobs follow at the next multiple of 64. The store reads it only when somebody
  *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`;

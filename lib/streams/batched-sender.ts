@@ -1,8 +1,8 @@
 import { BlockPool } from '../client/block-pool.js'
-import { compactLayout, fillLayout, type CompactLayout } from '../client/compact-layout.js'
+import { fillLayout } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { PackedDraft, type PackedLayout, type PlacedLayout } from '../client/packed-layout.js'
+import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { writeChunks } from '../client/requests.js'
 import { SlotPool } from '../client/slot-pool.js'
 import { WritableMemory } from '../client/writable-memory.js'
@@ -10,6 +10,7 @@ import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
+import { LaidOut } from './laid-out.js'
 import { Outbox } from './outbox.js'
 import { StepwiseSender } from './stepwise-sender.js'
 
@@ -29,6 +30,7 @@ export class BatchedSender implements ChunkSender {
   readonly #slots: SlotPool
   readonly #stepwise: StepwiseSender
   readonly #templates = new Map<string, number>()
+  readonly #layouts = new WeakMap<Draft, LaidOut | undefined>()
   readonly #unsubscribe: () => void
   /** The template that was used last, which is nearly always the next one. */
   #lastText = ''
@@ -70,23 +72,24 @@ export class BatchedSender implements ChunkSender {
     }
     const slot = this.#slots.take(size, false)
     if (slot === undefined) return undefined
-    const bytes = this.#writeOwn(layout, slot, template)
+    this.#writeOwn(layout, slot, template)
     this.#posted()
-    return bytes
+    return layout.bytes
+  }
+
+  bytesOf(draft: Draft): number {
+    const laidOut = this.#layOut(draft)
+    return laidOut !== undefined && this.#takes(laidOut.text) ? laidOut.bytes : this.#stepwise.bytesOf(draft)
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
     if (draft instanceof BlobDraft && draft.size > 0) return this.#sendBytes(draft, signal)
-    const layout =
-      draft instanceof ObjectDraft ? compactLayout(draft, this.#connection.info.instanceId) : undefined
-    const packed = layout === undefined ? undefined : PackedDraft.of(layout)
-    const sent =
-      packed !== undefined
-        ? await this.sendPacked(packed, signal)
-        : layout !== undefined
-          ? await this.#sendCompact(layout, signal)
-          : undefined
-    if (sent !== undefined) return sent
+    const laidOut = this.#layOut(draft)
+    if (laidOut !== undefined) {
+      const { packed } = laidOut
+      const sent = await (packed ? this.sendPacked(packed, signal) : this.#sendCompact(laidOut, signal))
+      if (sent !== undefined) return sent
+    }
     this.#flush()
     return this.#stepwise.send(draft, bytes, signal)
   }
@@ -104,7 +107,8 @@ export class BatchedSender implements ChunkSender {
         return this.#sent(layout.bytes)
       }
     }
-    return this.#sent(this.#writeOwn(layout, await this.#slot(size, false, signal), template))
+    this.#writeOwn(layout, await this.#slot(size, false, signal), template)
+    return this.#sent(layout.bytes)
   }
 
   readonly sendPlaced = {
@@ -122,7 +126,7 @@ export class BatchedSender implements ChunkSender {
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {
-    this.#outbox.addBlob(blob.id, -1, blob.size)
+    this.#outbox.addBlob(blob.id, blob.size)
     return this.#sent(blob.size)
   }
 
@@ -151,29 +155,40 @@ export class BatchedSender implements ChunkSender {
     const memory = new WritableMemory(this.#connection, slot)
     draft.fill(memory.bytes)
     memory.close()
-    this.#outbox.addBlob(slot.id, -1, size)
+    this.#outbox.addBlob(slot.id, size)
     return this.#sent(size)
   }
 
-  async #sendCompact(layout: CompactLayout, signal: AbortSignal): Promise<Sent | undefined> {
-    const template = this.#template(layout.text)
+  async #sendCompact({ layout, text, bytes }: LaidOut, signal: AbortSignal): Promise<Sent | undefined> {
+    const template = this.#template(text)
     if (template === undefined) return undefined
-    // Even a chunk without a byte needs a blob, which is what the store hands on.
-    const slot = await this.#slot(Math.max(layout.size, 1), false, signal)
+    const slot = await this.#slot(bytes, false, signal)
     const memory = new WritableMemory(this.#connection, slot)
     fillLayout(layout, memory.bytes)
     memory.close()
-    this.#outbox.addCompact(slot.id, template, layout.vars, layout.spans, slot.size)
-    return this.#sent(slot.size)
+    this.#outbox.addCompact(slot.id, template, layout.vars, layout.spans, bytes)
+    return this.#sent(bytes)
   }
 
-  /** Answers the bytes that the chunk counts with: what the slot has more than it needs is the chunk's, too. */
-  #writeOwn(layout: PackedLayout, slot: Payload, template: number): number {
+  /** What the slot has more than the chunk needs does not count: the window was asked for the chunk. */
+  #writeOwn(layout: PackedLayout, slot: Payload, template: number): void {
     const memory = new WritableMemory(this.#connection, slot)
     layout.write(memory, 0)
     memory.close()
-    this.#outbox.addBlob(slot.id, template, slot.size)
-    return slot.size - layout.size + layout.bytes
+    this.#outbox.addPacked(slot.id, template, layout.size)
+  }
+
+  /** The layout of a draft, made once though it is asked for twice; undefined for what cannot be a compact chunk. */
+  #layOut(draft: Draft): LaidOut | undefined {
+    if (!(draft instanceof ObjectDraft)) return undefined
+    if (this.#layouts.has(draft)) return this.#layouts.get(draft)
+    const laidOut = LaidOut.of(draft, this.#connection.info.instanceId)
+    this.#layouts.set(draft, laidOut)
+    return laidOut
+  }
+
+  #takes(template: string): boolean {
+    return this.#templates.has(template) || this.#templates.size < maxTemplates
   }
 
   /** Whether the chunk belongs into a block and there is one; waits for a block that is on its way. */

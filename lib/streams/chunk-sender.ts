@@ -17,6 +17,8 @@ export interface Sent {
 
 /** How the chunks of a writer reach its stream: step by step, or many in one request. */
 export interface ChunkSender {
+  /** Bytes that the chunk of a draft will count with: what the window must have room for. */
+  bytesOf(draft: Draft): number
   /** Makes the chunk of a draft. Waits for memory. What it made is freed again if it fails. */
   send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent>
   /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */

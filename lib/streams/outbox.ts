@@ -35,13 +35,19 @@ export class Outbox {
     this.#added(size)
   }
 
-  /** A packed chunk that fills a blob, or the blob itself. */
-  addBlob(blob: ObjectId, template: number, size: number): void {
-    this.#begin(`[${template},"${blob}"]`)
+  /** A blob that is a chunk itself. */
+  addBlob(blob: ObjectId, size: number): void {
+    this.#begin(`[-1,"${blob}"]`)
     this.#added(size)
   }
 
-  /** A chunk whose variables are not all numbers. */
+  /** A packed chunk in the first `size` bytes of a blob. */
+  addPacked(blob: ObjectId, template: number, size: number): void {
+    this.#begin(`[${template},"${blob}",${size}]`)
+    this.#added(size)
+  }
+
+  /** A chunk whose variables are not all numbers, in the first `size` bytes of a blob. */
   addCompact(
     blob: ObjectId,
     template: number,
@@ -49,7 +55,7 @@ export class Outbox {
     spans: readonly number[],
     size: number
   ): void {
-    this.#begin(`[${template},"${blob}",${stringifyJson(vars)},[${spans.join(',')}]]`)
+    this.#begin(`[${template},"${blob}",${stringifyJson(vars)},[${spans.join(',')}],${size}]`)
     this.#added(size)
   }
 

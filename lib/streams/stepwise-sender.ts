@@ -1,6 +1,6 @@
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { buildObject } from '../client/object-builder.js'
+import { buildObject, draftBytes } from '../client/object-builder.js'
 import { deleteData, pushChunk, sealBuffer } from '../client/requests.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -23,6 +23,10 @@ export class StepwiseSender implements ChunkSender {
     this.#stream = stream
     this.#counters = counters
     this.#guard = guard
+  }
+
+  bytesOf(draft: Draft): number {
+    return draftBytes(draft)
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {

@@ -4,7 +4,6 @@ import { allocateBlobs } from '../client/blob-allocation.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { draftBytes } from '../client/object-builder.js'
 import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
@@ -297,7 +296,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       if (sent !== undefined) return sent
     }
     const drafts = this.#encoder.describe(value)
-    const sizes = drafts.map(draftBytes)
+    const sizes = drafts.map(draft => this.#sender.bytesOf(draft))
     // All are looked at before the first is sent: a value is appended whole or not at all.
     for (const size of sizes) this.#refuseWhatCannotFit(size)
     let last: Sent | undefined

@@ -149,6 +149,43 @@ describe('Memory', () => {
     await stream.drop()
   })
 
+  it('counts chunks of about one size with what is in them, whatever memory they have', async () => {
+    // Large enough for memory of one size to be taken ahead, and used for all of these.
+    const large = await Store.start({ size: '64Mi' })
+    try {
+      const own = await connect(large.socket)
+      for (const [limit, sizes, most] of [
+        [276, [100, 88, 88, 88], 3],
+        [290, [100, 100, 88, 88], 3],
+        [288, [100, 100, 88, 88], 3],
+        [287, [100, 100, 88, 88], 2]
+      ] as const) {
+        const stream = await RecordBatchStream.create(own)
+        const writer = await stream.openWriter(undefined, { window: { bytes: limit * kib } })
+        let accepted = 0
+        const writing = (async () => {
+          for (const size of sizes) {
+            await writer.append(numberedBatch(accepted, size * kib))
+            accepted += 1
+          }
+          await writer.finish()
+        })()
+        await eventually(() => accepted >= most, `${most} chunks of ${sizes.join()} KiB in ${limit} KiB`)
+        for (let turns = 0; turns < 50; turns += 1) await turn()
+        expect(accepted, `${sizes.join()} KiB in ${limit} KiB`).to.equal(most)
+        const bytes = kib * sizes.slice(0, most).reduce((sum, size) => sum + size, 0)
+        expect(stream.stats().bytesWritten).to.equal(bytes)
+        for await (const batch of await stream.openReader()) release(batch)
+        await writing
+        expect(stream.stats().bytesRead).to.equal(stream.stats().bytesWritten)
+        await stream.drop()
+      }
+      await own.close()
+    } finally {
+      await large.close({ drain: 0 })
+    }
+  })
+
   it(`keeps ${long ? '10,000' : 500} chunks intact that a consumer holds on to ${longTag}`, async function () {
     if (long) this.timeout(10 * 60_000)
     const count = long ? 10_000 : 500

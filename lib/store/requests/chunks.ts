@@ -57,16 +57,18 @@ function readWritten(value: unknown, stream: Stream, context: RequestContext, wr
     readBlock(element, stream, context, written)
     return
   }
-  const [number, blobId, vars, spans] = element
+  const [number, blobId] = element
   const blob = readUnsealed(blobId, context)
   const template = findTemplate(stream, number)
-  const { size } = blob
+  const hasValues = element.length > 3
+  const size = readPart(hasValues ? element[4] : element[2], template, blob)
   let values: ChunkValues | undefined
-  if (template && element.length > 2) {
+  if (template && hasValues) {
+    const [, , vars, spans] = element
     if (!Array.isArray(vars) || vars.length !== template.vars) {
       throw RequestError.invalid('a chunk does not fit its template')
     }
-    values = { vars, spans: readSpans(spans, template, blob) }
+    values = { vars, spans: readSpans(spans, template, size) }
   }
   written.push({ blob, number: number as number, template, at: 0, size, shared: false, values })
 }
@@ -85,7 +87,15 @@ function readBlock(element: unknown[], stream: Stream, context: RequestContext, 
   }
 }
 
-function readSpans(spans: unknown, template: Template, blob: Blob): readonly number[] {
+/** How much of a blob is the chunk: what has no template is all of it. */
+function readPart(size: unknown, template: Template | undefined, blob: Blob): number {
+  if (size === undefined) return blob.size
+  if (!template || !Number.isSafeInteger(size) || (size as number) < 1 || (size as number) > blob.size)
+    throw RequestError.invalid('a chunk is no part of its blob')
+  return size as number
+}
+
+function readSpans(spans: unknown, template: Template, bytes: number): readonly number[] {
   if (!Array.isArray(spans) || spans.length !== 2 * template.blobs) {
     throw RequestError.invalid('a chunk does not fit its template')
   }
@@ -100,8 +110,7 @@ function readSpans(spans: unknown, template: Template, blob: Blob): readonly num
     ) {
       throw RequestError.invalid('a span must be two sizes')
     }
-    if ((at as number) + (size as number) > blob.size)
-      throw RequestError.invalid('a span lies outside its blob')
+    if ((at as number) + (size as number) > bytes) throw RequestError.invalid('a span lies outside its chunk')
   }
   return spans as number[]
 }
