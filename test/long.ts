@@ -9,30 +9,56 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { longTag, type LongRow } from './support/long-report.js'
 
+/** What all of it kills at least. */
+const killsExpected = 1000
+
 const directory = mkdtempSync(join(tmpdir(), 'vineyard-streams-'))
 const report = join(directory, 'report')
 const further = process.argv.slice(2)
 const filter = further.some(argument => ['-g', '--grep', '-f', '--fgrep'].includes(argument))
   ? []
   : ['--fgrep', longTag]
-const mocha = ['node_modules/mocha/bin/mocha.js', ...filter, ...further]
-const { status } = spawnSync(process.execPath, mocha, {
+const hooks = ['--require', 'build/test/support/failed-rows.js']
+const mocha = ['node_modules/mocha/bin/mocha.js', ...hooks, ...filter, ...further]
+const { status, signal } = spawnSync(process.execPath, mocha, {
   stdio: 'inherit',
   env: { ...process.env, VINEYARD_TEST_LONG: '1', VINEYARD_TEST_REPORT: report }
 })
 const lines = existsSync(report) ? readFileSync(report, 'utf8').trim().split('\n') : []
 rmSync(directory, { recursive: true })
 const rows = lines.map(line => JSON.parse(line) as LongRow)
+
+const total = (of: (row: LongRow) => number | undefined): number =>
+  rows.reduce((sum, row) => sum + (of(row) ?? 0), 0)
+const kills = total(row => row.kills)
+const totals: LongRow = {
+  test: 'all',
+  kills,
+  hangs: total(row => row.hangs),
+  corrupt: total(row => row.corrupt),
+  bytesLeft: total(row => row.bytesLeft),
+  descriptorsLeft: total(row => row.descriptorsLeft),
+  mappingsLeft: total(row => row.mappingsLeft),
+  slowestMs: Math.max(0, ...rows.map(row => row.slowestMs ?? 0)),
+  note: `${rows.filter(row => row.failed).length} failed`
+}
 new Console(process.stdout).table(
-  rows.map(row => ({
-    test: row.test,
+  [...rows, totals].map(row => ({
+    test: row.failed ? `FAILED: ${row.test}` : row.test,
     kills: row.kills ?? '',
     hangs: row.hangs ?? '',
     corrupt: row.corrupt ?? '',
     'bytes left': row.bytesLeft ?? '',
     'descriptors left': row.descriptorsLeft ?? '',
+    'mappings left': row.mappingsLeft ?? '',
+    'median (ms)': row.medianMs ?? '',
     'slowest (ms)': row.slowestMs ?? '',
     note: row.note ?? ''
   }))
 )
-process.exitCode = status ?? 1
+if (signal !== null) console.error(`mocha was ended by ${signal}`)
+// A part of the tests, or little time, cannot be expected to come to what all of it must.
+const complete = further.length === 0 && process.env['VINEYARD_TEST_MINUTES'] === undefined
+const enough = !complete || kills >= killsExpected
+if (!enough) console.error(`${kills} processes were killed instead of ${killsExpected}`)
+process.exitCode = enough ? (status ?? 1) : 1

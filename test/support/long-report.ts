@@ -7,6 +7,7 @@ export const longTag = '[long]'
 /** One line of the table that the long run prints. What does not apply is left out. */
 export interface LongRow {
   test: string
+  failed?: boolean
   kills?: number
   /** Waits that had not ended when their watchdog did. */
   hangs?: number
@@ -16,7 +17,10 @@ export interface LongRow {
   bytesLeft?: number
   /** Descriptors that this process and the server have open and had not before. */
   descriptorsLeft?: number
-  /** Milliseconds from a kill to the error that the survivor got, at most. */
+  /** The same of mappings of memory files, in this process. */
+  mappingsLeft?: number
+  /** Milliseconds from a kill to the error that a survivor got, in the middle and at most. */
+  medianMs?: number
   slowestMs?: number
   /** Whatever else there is to say. */
   note?: string

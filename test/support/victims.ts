@@ -37,7 +37,8 @@ export const servers: Record<string, () => Promise<Victim>> = {
 /** Ends a server at once, unless it has ended. */
 export async function kill({ process: server }: Victim): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return
-  const exited = once(server, 'exit')
+  // With what it was connected to.
+  const closed = once(server, 'close')
   server.kill('SIGKILL')
-  await exited
+  await closed
 }
