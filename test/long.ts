@@ -42,7 +42,8 @@ const totals: LongRow = {
   slowestMs: Math.max(0, ...rows.map(row => row.slowestMs ?? 0)),
   note: `${rows.filter(row => row.failed).length} failed`
 }
-new Console(process.stdout).table(
+const output = new Console(process.stdout)
+output.table(
   [...rows, totals].map(row => ({
     test: row.failed ? `FAILED: ${row.test}` : row.test,
     kills: row.kills ?? '',
@@ -56,9 +57,9 @@ new Console(process.stdout).table(
     note: row.note ?? ''
   }))
 )
-if (signal !== null) console.error(`mocha was ended by ${signal}`)
+if (signal !== null) output.log(`mocha was ended by ${signal}`)
 // A part of the tests, or little time, cannot be expected to come to what all of it must.
 const complete = further.length === 0 && process.env['VINEYARD_TEST_MINUTES'] === undefined
 const enough = !complete || kills >= killsExpected
-if (!enough) console.error(`${kills} processes were killed instead of ${killsExpected}`)
+if (!enough) output.log(`${kills} processes were killed instead of ${killsExpected}`)
 process.exitCode = enough ? (status ?? 1) : 1
