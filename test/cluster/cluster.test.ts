@@ -10,8 +10,9 @@ import {
   release,
   type Client
 } from 'vineyard-streams'
-import { canHaveNetworkNamespace, Cluster } from '../support/cluster.js'
+import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
+import { canHaveNetworkNamespace } from '../support/network.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { memoryReturns } from '../support/settling.js'
 import { needsVineyard } from '../support/vineyardd.js'

@@ -1,84 +1,14 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Network } from './network.js'
+import { upAndRunning } from './up-and-running.js'
 import { freePort, sitePackages, Vineyardd } from './vineyardd.js'
 
-/** Runs `ip`, of iproute2. */
-function ip(...args: string[]): void {
-  execFileSync('ip', args, { stdio: 'ignore' })
-}
-
-/** A network of namespaces, one for each instance, that reach each other and this process through a bridge. */
-class Network {
-  readonly #bridge: string
-  readonly #namespaces: string[] = []
-  readonly #prefix: string
-
-  private constructor(number: number) {
-    this.#bridge = `vs${number}`
-    this.#prefix = `10.${100 + (number % 100)}.${number % 250}`
-  }
-
-  /** Undefined where the machine does not allow it (that takes root); then everything is on loopback. */
-  static create(): Network | undefined {
-    const network = new Network(process.pid % 10_000)
-    try {
-      ip('link', 'add', network.#bridge, 'type', 'bridge')
-      ip('addr', 'add', `${network.address}/24`, 'dev', network.#bridge)
-      ip('link', 'set', network.#bridge, 'up')
-      // Whether all of it is allowed shows only when it is done.
-      network.add()
-      return network
-    } catch {
-      network.close()
-      return undefined
-    }
-  }
-
-  /** This process's address. */
-  get address(): string {
-    return `${this.#prefix}.1`
-  }
-
-  /** Bytes that a namespace has received. */
-  carried(name: string): number {
-    return Number(readFileSync(`/sys/class/net/${name}v/statistics/tx_bytes`, 'utf8'))
-  }
-
-  /** A further namespace. */
-  add(): { name: string; address: string } {
-    const name = `${this.#bridge}n${this.#namespaces.length}`
-    const address = `${this.#prefix}.${this.#namespaces.length + 2}`
-    ip('netns', 'add', name)
-    this.#namespaces.push(name)
-    ip('link', 'add', `${name}v`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
-    ip('link', 'set', `${name}v`, 'master', this.#bridge, 'up')
-    ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'eth0')
-    ip('-n', name, 'link', 'set', 'eth0', 'up')
-    ip('-n', name, 'link', 'set', 'lo', 'up')
-    return { name, address }
-  }
-
-  close(): void {
-    for (const name of this.#namespaces) quietly(() => ip('netns', 'del', name))
-    quietly(() => ip('link', 'del', this.#bridge))
-  }
-}
-
-/** Whether the machine lets this process have network namespaces. It says nothing of the tools that a Network takes. */
-export function canHaveNetworkNamespace(): boolean {
-  return spawnSync('unshare', ['--net', 'true']).status === 0
-}
-
-function quietly(action: () => void): void {
-  try {
-    action()
-  } catch {
-    // It was not there, or will go with the machine.
-  }
-}
+/** What etcd logs when it can be used. */
+export const serving = /ready to serve client requests|serving client traffic/
 
 /** The etcd that the instances of a cluster find each other with. */
 class Etcd {
@@ -110,15 +40,7 @@ class Etcd {
     const env = { ...process.env, LD_PRELOAD: '' }
     const child = spawn(program, this.#args, { stdio: ['ignore', 'ignore', 'pipe'], env })
     this.#process = child
-    let log = ''
-    child.stderr.setEncoding('utf8')
-    for await (const text of child.stderr.iterator({ destroyOnReturn: false })) {
-      log += String(text)
-      if (!/ready to serve client requests|serving client traffic/.test(log)) continue
-      child.stderr.resume()
-      return
-    }
-    throw new Error(`etcd did not start:\n${log}`)
+    await upAndRunning(child, log => serving.test(log))
   }
 
   async kill(): Promise<void> {

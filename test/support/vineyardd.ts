@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import type { Readable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'vineyard-streams'
+import { upAndRunning } from './up-and-running.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const venv = process.env['VINEYARD_TEST_VENV'] ?? join(root, '.venv')
@@ -52,6 +52,19 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** Whether a vineyardd lets clients in at all of these addresses; its socket is there first. */
+export async function answers(socket: string, endpoint?: string): Promise<boolean> {
+  if (!existsSync(socket)) return false
+  try {
+    for (const address of [socket, endpoint]) {
+      if (address !== undefined) await (await connect(address)).close()
+    }
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** A real vineyardd on a socket of its own. */
 export class Vineyardd {
   readonly socket: string
@@ -66,14 +79,14 @@ export class Vineyardd {
     const { etcd, namespace } = options
     this.endpoint = port === undefined ? undefined : `tcp://${namespace?.address ?? '127.0.0.1'}:${port}`
     // A sanitizer that is preloaded into Node must not be loaded into other programs.
-    const env = { ...process.env, LD_PRELOAD: '' }
+    const env: NodeJS.ProcessEnv = { ...process.env, LD_PRELOAD: '' }
     const meta = etcd === undefined ? ['--meta', 'local'] : ['--meta', 'etcd', '--etcd_endpoint', etcd]
     const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
     const command = [daemon, '--socket', this.socket, '--size', size, ...meta, ...rpc]
     if (namespace !== undefined) {
-      // It tells the others its host name, which they must be able to connect to.
-      const named = ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', namespace.address]
-      command.unshift('ip', 'netns', 'exec', namespace.name, ...named)
+      // What it tells the others they can connect to.
+      env['MY_HOST_NAME'] = namespace.address
+      command.unshift('ip', 'netns', 'exec', namespace.name)
     }
     const [program, ...args] = command as [string, ...string[]]
     this.process = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
@@ -83,7 +96,7 @@ export class Vineyardd {
     // Two of them on one port would both listen (SO_REUSEPORT), and share the clients.
     const port = options.rpc === true ? await freePort() : undefined
     const server = new Vineyardd(mkdtempSync(join(tmpdir(), 'vineyardd-')), size, port, options)
-    await server.#listening()
+    await upAndRunning(server.process, () => answers(server.socket, server.endpoint))
     return server
   }
 
@@ -95,26 +108,5 @@ export class Vineyardd {
       await exited
     }
     rmSync(this.#directory, { recursive: true, force: true })
-  }
-
-  /** The daemon logs to stderr as it comes up; each line is an occasion to see whether it answers already. */
-  async #listening(): Promise<void> {
-    let log = ''
-    // Leaving the loop must not close the pipe that the daemon logs to.
-    const lines = (this.process.stderr as Readable).iterator({ destroyOnReturn: false })
-    for await (const text of lines) {
-      log += String(text)
-      if (!existsSync(this.socket)) continue
-      try {
-        for (const address of [this.socket, this.endpoint]) {
-          if (address !== undefined) await (await connect(address)).close()
-        }
-        this.process.stderr?.resume()
-        return
-      } catch {
-        continue
-      }
-    }
-    throw new Error(`vineyardd did not start:\n${log}`)
   }
 }

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { needsVineyard, python } from '../support/vineyardd.js'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const folder = `${root}docs/deploying/`
+
+/** The documents of a YAML file, by a parser that is there anyway. */
+function parse(file: string): any[] {
+  const script = 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))'
+  const env = { ...process.env, LD_PRELOAD: '' }
+  return JSON.parse(execFileSync(python, ['-c', script, folder + file], { env, encoding: 'utf8' }))
+}
+
+describe('Files for deploying', () => {
+  before(function () {
+    needsVineyard(this)
+  })
+
+  it('the compose file is YAML whose services, volumes and sockets fit together', () => {
+    const [compose] = parse('compose.yaml')
+    const services: Record<string, any> = compose.services
+    const { vineyardd, producer, consumer, etcd } = services
+    for (const service of Object.values(services)) {
+      if (service.build === undefined) expect(service.image).to.be.a('string')
+      else expect(existsSync(`${folder}${service.build.context}/${service.build.dockerfile}`)).to.be.true
+      for (const [other, { condition }] of Object.entries<any>(service.depends_on ?? {})) {
+        expect(condition).to.equal('service_healthy')
+        expect(services[other].healthcheck.test[0]).to.equal('CMD')
+      }
+      for (const volume of service.volumes ?? []) {
+        expect(Object.keys(compose.volumes)).to.include(String(volume).split(':')[0])
+      }
+    }
+    const [socket] = [producer, consumer].map(job => job.environment.VINEYARD_IPC_SOCKET)
+    expect(vineyardd.command).to.include(`--socket=${socket}`)
+    expect(vineyardd.healthcheck.test).to.include(socket)
+    expect(vineyardd.environment.MY_HOST_NAME).to.equal('vineyardd')
+    expect(vineyardd.command).to.include('--etcd_endpoint=http://etcd:2379')
+    expect(etcd.command).to.include('--advertise-client-urls=http://etcd:2379')
+  })
+
+  it('the Dockerfile copies what is there and installs what package.json says', () => {
+    const dockerfile = readFileSync(`${folder}Dockerfile`, 'utf8')
+    const [, source = ''] = /^COPY (\S+) /m.exec(dockerfile) ?? []
+    expect(existsSync(root + source)).to.be.true
+    const { version, dependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+    expect(dockerfile).to.include(` vineyard-streams@${version.split('.').slice(0, 2).join('.')} `)
+    expect(dockerfile).to.include(` apache-arrow@${dependencies['apache-arrow'].split('.')[0]}\n`)
+  })
+
+  it('the manifests have kinds, names, and mounts that exist', () => {
+    const [daemon] = parse('vineyardd.yaml')
+    expect(daemon).to.deep.include({ apiVersion: 'k8s.v6d.io/v1alpha1', kind: 'Vineyardd' })
+    const jobs = parse('job.yaml')
+    expect(jobs.map(job => job.metadata.name)).to.deep.equal(['consumer', 'producer'])
+    expect(jobs[0].spec.completions).to.equal(daemon.spec.replicas)
+    const { namespace, name: daemonName } = daemon.metadata
+    for (const { apiVersion, kind, metadata, spec } of jobs) {
+      expect({ apiVersion, kind }).to.deep.equal({ apiVersion: 'batch/v1', kind: 'Job' })
+      expect(metadata.namespace).to.equal(namespace)
+      const { containers, volumes, affinity } = spec.template.spec
+      const [{ volumeMounts, env }] = containers
+      expect(volumeMounts).to.have.length(1)
+      expect(env[0].value).to.equal(`${volumeMounts[0].mountPath}/vineyard.sock`)
+      expect(volumes[0].name).to.equal(volumeMounts[0].name)
+      const paths = daemon.spec.vineyard.socket
+        .replace('{{.Namespace}}', namespace)
+        .replace('{{.Name}}', daemonName)
+      expect(volumes[0].hostPath.path).to.equal(paths)
+      const [term] = affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution
+      expect(term.labelSelector.matchLabels['app.kubernetes.io/name']).to.equal(daemonName)
+    }
+  })
+})
