@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty'
-import { styleText } from 'node:util'
+import { inspect } from 'node:util'
 import type { Client } from '../client/client.js'
 import type { StreamSnapshot } from '../protocol/snapshot.js'
 
@@ -18,7 +18,10 @@ export function bytesText(bytes: number): string {
 /** Styles only where somebody sees them: on a terminal that has colours, and not with NO_COLOR. */
 export function styled(stream: NodeJS.WritableStream, style: 'bold' | 'dim' | 'red', text: string): string {
   const terminal = stream as WriteStream
-  return terminal.isTTY && terminal.hasColors() ? styleText(style, text) : text
+  if (!terminal.isTTY || !terminal.hasColors()) return text
+  // Not styleText, which asks the process's own output whether it is a terminal.
+  const [on, off] = inspect.colors[style] as [number, number]
+  return `\u001b[${on}m${text}\u001b[${off}m`
 }
 
 /** What a terminal must not be sent: names and values may be anybody's. */

@@ -8,10 +8,10 @@ export interface InsideOptions {
   input?: string | Buffer
   /** Outputs are terminals with colours. */
   terminal?: boolean
-  /** Called for what comes out at the error output, to stop what would go on. */
-  onStderr?: (text: string, interrupt: () => void) => void
-  /** Interrupts a command that waits. */
-  signal?: AbortSignal
+  /** Called for what comes out, to interrupt what would go on. */
+  watch?: (text: string, output: 'stdout' | 'stderr', interrupt: () => void) => void
+  /** Milliseconds after which, and then again, it is interrupted. */
+  patience?: number
 }
 
 /** Runs a command line within this process, where there is one for each of thousands of tests. */
@@ -24,7 +24,7 @@ export async function inside(args: readonly string[], options: InsideOptions = {
       new Writable({
         write(chunk: Buffer, _encoding, callback) {
           texts[name] += chunk.toString()
-          if (name === 'stderr') options.onStderr?.(chunk.toString(), interrupt)
+          options.watch?.(chunk.toString(), name, interrupt)
           callback()
         }
       }),
@@ -38,8 +38,10 @@ export async function inside(args: readonly string[], options: InsideOptions = {
     stderr: output('stderr'),
     env: options.env ?? {}
   })
-  options.signal?.addEventListener('abort', interrupt)
-  const code = await run(args, host as never)
-  options.signal?.removeEventListener('abort', interrupt)
-  return { code, ...texts }
+  const timer = options.patience === undefined ? undefined : setInterval(interrupt, options.patience)
+  try {
+    return { code: await run(args, host as never), ...texts }
+  } finally {
+    clearInterval(timer)
+  }
 }
