@@ -105,6 +105,11 @@ export interface NativeAddon {
   /** Detaches an ArrayBuffer that the caller made: Node 20 has nothing as cheap. Never for views, whose memory is counted. */
   detachOwn(buffer: ArrayBuffer): void
   /**
+   * TCP_QUICKACK: acknowledges now what a TCP socket has received. The kernel forgets it with the next data that are sent.
+   * Throws NativeError: EBADF, ENOTSOCK, EOPNOTSUPP.
+   */
+  quickAck(fd: number): void
+  /**
    * Replaces every integer token outside ±(2^53 − 1) in a JSON text by the string "\u0000n" + its digits, so that
    * JSON.parse keeps it exact. Strings are left alone. The text is returned as it is where there is none.
    */

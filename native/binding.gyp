@@ -18,6 +18,7 @@
         'src/open_descriptors.cc',
         'src/region.cc',
         'src/send_queue.cc',
+        'src/tcp.cc',
         'src/unix_socket.cc',
         'src/utf8.cc',
         'src/wrap.cc',

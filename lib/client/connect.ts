@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AbortError, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { native, type Channel, type NativeError } from '../native.js'
+import { quickAck } from '../rpc/quick-ack.js'
 import { TcpChannel } from '../rpc/tcp-channel.js'
 import type { ConnectionSettings } from './settings.js'
 
@@ -47,11 +48,13 @@ export async function connectTcp(
     onread: {
       buffer,
       callback: length => {
+        acknowledge()
         made.channel?.receive(buffer.subarray(0, length))
         return true
       }
     }
   })
+  const acknowledge = quickAck(socket)
   try {
     await connected(socket, settings, signal)
   } catch (error) {

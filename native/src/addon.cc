@@ -10,6 +10,7 @@
 #include "listener.h"
 #include "mapping.h"
 #include "memory.h"
+#include "tcp.h"
 #include "unix_socket.h"
 
 namespace {
@@ -115,6 +116,12 @@ Napi::Value Map(const Napi::CallbackInfo& call) {
   return Napi::Value(call.Env(), Mapping::New(state, region));
 }
 
+Napi::Value Acknowledge(const Napi::CallbackInfo& call) {
+  int fd;
+  if (!ReadDescriptor(call, 0, &fd)) return {};
+  return Done(call, QuickAck(fd));
+}
+
 Napi::Value MarkLongIntegers(const Napi::CallbackInfo& call) {
   if (!call[0].IsString()) {
     ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "json must be a string");
@@ -159,6 +166,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Map>(*state, exports, "map");
   Export<DetachView>(*state, exports, "detach");
   Export<DetachOwn>(*state, exports, "detachOwn");
+  Export<Acknowledge>(*state, exports, "quickAck");
   Export<MarkLongIntegers>(*state, exports, "markLongIntegers");
   return exports;
 }
