@@ -19,6 +19,21 @@ export const drivers = {
   vineyardd: { title: 'this package on vineyardd', place: streamsOn('vineyardd'), ends: nodeStreams },
   'python-store': { title: 'Python on our store', place: streamsOn('store') },
   'python-vineyardd': { title: 'Python on vineyardd', place: streamsOn('vineyardd') },
+  'tcp-vineyardd': {
+    title: 'this package on vineyardd, TCP',
+    place: streamsOn('vineyardd', { rpc: true }),
+    ends: nodeStreams
+  },
+  'python-tcp-vineyardd': {
+    title: 'Python on vineyardd, TCP',
+    place: streamsOn('vineyardd', { rpc: true })
+  },
+  'tcp-store': {
+    title: 'this package on our store, TCP',
+    place: streamsOn('store', { rpc: true }),
+    ends: nodeStreams
+  },
+  'python-tcp-store': { title: 'Python on our store, TCP', place: streamsOn('store', { rpc: true }) },
   'arrow-ipc': { title: 'Arrow IPC, Unix socket', place: unixSocket, ends: arrowIpc },
   worker: { title: 'postMessage, transfer', place: nowhere, ends: worker },
   memcpy: { title: 'memcpy into warm memory', place: nowhere, ends: memcpy },

@@ -8,8 +8,8 @@ import { underWay, writerAndReader, type StreamAddress } from './store.js'
  * is not measured, as the rival's batches are made before they are measured too.
  */
 export const inPlace: NodeEnds<StreamAddress> = {
-  async send({ socket, stream }, _chunks, work) {
-    const writer = await (await ByteStream.open(await connect(socket), stream)).openWriter()
+  async send({ server, stream }, _chunks, work) {
+    const writer = await (await ByteStream.open(await connect(server), stream)).openWriter()
     const distinct = distinctChunks(work)
     const appends: Promise<unknown>[] = []
     for (let number = 0; ; number += 1) {

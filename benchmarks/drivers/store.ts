@@ -15,7 +15,8 @@ import { startServer, type ServerKind } from '../runner/servers.js'
 import { putObjects } from './live-objects.js'
 
 export interface StreamAddress {
-  socket: string
+  /** Path, or tcp://host:port. */
+  server: string
   stream: ObjectId
 }
 
@@ -27,22 +28,25 @@ const whole = { objectMode: true }
 const clients = new Map<string, Promise<Client>>()
 
 /** The streams of a process share a client. */
-async function open({ socket, stream }: StreamAddress, work: Work): Promise<any> {
-  const client = clients.get(socket) ?? connect(socket)
-  clients.set(socket, client)
+async function open({ server, stream }: StreamAddress, work: Work): Promise<any> {
+  const client = clients.get(server) ?? connect(server)
+  clients.set(server, client)
   return types[work.stream].open(await client, stream)
 }
 
-/** A server of its own with as many streams as are wanted. */
-export function streamsOn(server: ServerKind): (work: Work) => Promise<Place<StreamAddress>> {
+/** A server of its own with as many streams as are wanted; with `rpc` both ends reach it over TCP. */
+export function streamsOn(
+  kind: ServerKind,
+  { rpc = false } = {}
+): (work: Work) => Promise<Place<StreamAddress>> {
   return async work => {
-    const { socket, pid, close } = await startServer(server)
+    const { socket, endpoint, pid, close } = await startServer(kind, { rpc })
     const client = await connect(socket)
     await putObjects(client, work.liveObjects ?? 0)
     const addresses: StreamAddress[] = []
     for (let i = 0; i < (work.streams ?? 1); i += 1) {
       const { id } = await types[work.stream].create(client)
-      addresses.push({ socket, stream: id })
+      addresses.push({ server: endpoint ?? socket, stream: id })
     }
     await client.close()
     return { addresses, pid, close }

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pyarrow as pa
 import vineyard
+from connecting import connect
 from vineyard import ObjectID
 from vineyard.core.builder import default_builder_context
 from vineyard.core.resolver import default_resolver_context
@@ -57,6 +58,8 @@ class ObjectSender:
                 time.sleep(0.0005)
             del self.pushed[: half + 1]
         chunk_id = client.put(chunk)
+        # Over TCP it answers with the metadata.
+        chunk_id = getattr(chunk_id, 'id', chunk_id)
         writer.append(chunk_id)
         self.pushed.append(chunk_id)
 
@@ -87,13 +90,20 @@ def number_of(chunk):
     return chunk.column(0)[0].as_py()
 
 
+def next_chunk(client, reader):
+    if client.has_ipc_client():
+        return reader.next()
+    # Over TCP the reader fetches no chunks: it only names them.
+    return client.get(reader.next_metadata().id)
+
+
 def consume(client, stream, work, distinct):
     reader = stream.open_reader(client)
     tell('listening')
     count = 0
     started = begun = 0.0
     while True:
-        number = number_of(reader.next())
+        number = number_of(next_chunk(client, reader))
         if number != count % distinct:
             raise RuntimeError(f'chunk {count} has the number {number}')
         count += 1
@@ -110,7 +120,7 @@ def consume(client, stream, work, distinct):
 
 def main():
     job = json.loads(sys.argv[1])
-    client = vineyard.connect(job['addresses'][0]['socket'])
+    client = connect(job['addresses'][0]['server'])
     stream = client.get(ObjectID(job['addresses'][0]['stream']))
     end = produce if job['role'] == 'producer' else consume
     end(client, stream, job['work'], job['distinct'])

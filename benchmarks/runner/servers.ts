@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { profiled } from './profile.js'
 import { socketPath } from './socket-path.js'
@@ -24,18 +26,23 @@ function daemon(): string {
 
 export interface Server {
   socket: string
+  /** tcp://host:port, where it was asked for. */
+  endpoint: string | undefined
   pid: number
   close: () => Promise<void>
 }
 
-/** A server of its own process, listening. */
-export async function startServer(kind: ServerKind): Promise<Server> {
+/** A server of its own process, listening; with `rpc` on a port of loopback as well. */
+export async function startServer(kind: ServerKind, { rpc = false } = {}): Promise<Server> {
   const { path, remove } = socketPath()
-  const child = kind === 'store' ? startStore(path) : startVineyardd(path)
+  const port = rpc ? await freePort() : undefined
+  const child = kind === 'store' ? startStore(path, port) : startVineyardd(path, port)
   const exited = once(child, 'exit')
   await listening(child, path)
+  if (port !== undefined) await accepts(port)
   return {
     socket: path,
+    endpoint: port === undefined ? undefined : `tcp://127.0.0.1:${port}`,
     pid: child.pid!,
     close: async () => {
       // A profile is written when a process ends by itself; vineyardd takes up to a minute for that.
@@ -46,16 +53,41 @@ export async function startServer(kind: ServerKind): Promise<Server> {
   }
 }
 
-function startStore(socket: string): ChildProcess {
+function startStore(socket: string, port: number | undefined): ChildProcess {
   const main = join(root, 'dist/cli/main.js')
-  return spawn(process.execPath, [...profiled('store'), main, 'serve', '-s', socket, '-m', size], {
+  const rpc = port === undefined ? [] : ['--rpc', `127.0.0.1:${port}`]
+  return spawn(process.execPath, [...profiled('store'), main, 'serve', '-s', socket, '-m', size, ...rpc], {
     stdio: ['ignore', 'ignore', 'pipe']
   })
 }
 
-function startVineyardd(socket: string): ChildProcess {
-  const options = ['--socket', socket, '--size', size, '--meta', 'local', '--rpc=false']
+function startVineyardd(socket: string, port: number | undefined): ChildProcess {
+  const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
+  const options = ['--socket', socket, '--size', size, '--meta', 'local', ...rpc]
   return spawn(daemon(), options, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** Nothing tells when a vineyardd, whose socket is there, listens for TCP as well. */
+async function accepts(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return
+    } catch {
+      await delay(10)
+    } finally {
+      socket.destroy()
+    }
+  }
 }
 
 /** Both log to stderr as they come up: each piece of it is an occasion to look whether the socket is there. */

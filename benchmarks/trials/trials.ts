@@ -7,6 +7,7 @@ import { pythonStore, vineyardd } from './python.js'
 import { recordbatch, strings } from './recordbatch.js'
 import { liveObjects, parallel } from './scaling.js'
 import { sources } from './sources.js'
+import { tcp } from './tcp.js'
 
 export const trials: readonly Trial[] = [
   recordbatch,
@@ -17,6 +18,7 @@ export const trials: readonly Trial[] = [
   latency,
   vineyardd,
   pythonStore,
+  tcp,
   liveObjects,
   parallel,
   memory
