@@ -21,7 +21,7 @@ async function rates(milliseconds: number): Promise<Metrics> {
     const begun = performance.now()
     const id = await client.put(data)
     const put = performance.now()
-    const got = (await client.get(id)) as Buffer
+    const got = await client.get<Buffer>(id)
     getting += performance.now() - put
     putting += put - begun
     if (got.length !== bytes || got.readUInt32LE() !== count) {

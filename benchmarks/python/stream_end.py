@@ -7,16 +7,12 @@ import time
 import numpy as np
 import pyarrow as pa
 import vineyard
-from connecting import connect
+from ends import connect, tell
 from vineyard import ObjectID
 from vineyard.core.builder import default_builder_context
 from vineyard.core.resolver import default_resolver_context
 
 vineyard.data.register_builtin_types(default_builder_context, default_resolver_context)
-
-
-def tell(message):
-    print(json.dumps(message), flush=True)
 
 
 def make_batch(rows, columns, number):
