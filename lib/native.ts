@@ -96,6 +96,10 @@ export interface NativeAddon {
   reserve(fd: number, offset: number, length: number): void
   /** Gives the whole pages of a range back to the system; the range reads as zeroes afterwards. */
   punchHole(fd: number, offset: number, length: number): void
+  /** Advice: pages of 2 MiB for what lies in `bytes`. For memory that has not been touched and will be written as a whole. */
+  preferHugePages(bytes: Uint8Array): void
+  /** Another descriptor of the same file, close-on-exec, for `net.Socket` to own. */
+  duplicate(fd: number): number
   /** Closes a descriptor that came from this addon. What is never closed ends with the environment (a terminated worker). */
   closeFd(fd: number): void
   /** Maps `[0, length)` of `fd`. Throws RangeError if the file is shorter: touching the rest would be a SIGBUS. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortable, AbortError } from '../abort.js'
 import { Status, VineyardError } from '../errors.js'
+import { freshBytes } from '../memory/fresh-bytes.js'
 import type { BlobDraft } from '../objects/model.js'
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -67,7 +68,7 @@ export async function uploadBlobs(
 /** Where they lie, or else in memory that lasts until they have been sent. */
 function bytesOf(draft: BlobDraft): readonly Uint8Array[] {
   if (draft.pieces !== undefined) return draft.pieces
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(draft.size).buffer)
+  const bytes = freshBytes(draft.size)
   draft.fill(bytes)
   return [bytes]
 }

@@ -4,6 +4,7 @@ import { AbortError, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { native, type Channel, type NativeError } from '../native.js'
 import { quickAck } from '../rpc/quick-ack.js'
+import { SocketReader } from '../rpc/socket-reader.js'
 import { TcpChannel } from '../rpc/tcp-channel.js'
 import type { ConnectionSettings } from './settings.js'
 
@@ -12,9 +13,6 @@ const maxReply = 2 ** 30
 
 /** How often a connect is tried again while the listener's backlog is full: no event tells when it is not. */
 const backlogRetryMs = 5
-
-/** What one read of a TCP connection takes at most. */
-const readBytes = 256 * 1024
 
 /** Connects to a Unix socket. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_TIMEOUT or AbortError. */
 export async function connectUnix(settings: ConnectionSettings, signal?: AbortSignal): Promise<Channel> {
@@ -41,19 +39,8 @@ export async function connectTcp(
   signal?: AbortSignal
 ): Promise<TcpChannel> {
   throwIfAborted(signal)
-  const made: { channel?: TcpChannel } = {}
-  const buffer = Buffer.allocUnsafeSlow(readBytes)
-  const socket = connectSocket({
-    ...endpoint,
-    onread: {
-      buffer,
-      callback: length => {
-        acknowledge()
-        made.channel?.receive(buffer.subarray(0, length))
-        return true
-      }
-    }
-  })
+  const reader = new SocketReader(() => acknowledge())
+  const socket = connectSocket({ ...endpoint, onread: reader.options })
   const acknowledge = quickAck(socket)
   try {
     await connected(socket, settings, signal)
@@ -61,8 +48,9 @@ export async function connectTcp(
     socket.destroy()
     throw error
   }
-  made.channel = new TcpChannel(socket, maxReply)
-  return made.channel
+  const channel = new TcpChannel(socket, maxReply)
+  reader.attach(channel)
+  return channel
 }
 
 function connected(socket: Socket, settings: ConnectionSettings, signal?: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { VineyardError } from '../errors.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import { messageText, type JsonObject, type JsonValue, type Stringifiable } from '../protocol/json.js'
 import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
+import { freshBytes } from '../memory/fresh-bytes.js'
 import type { Metadata } from '../objects/model.js'
 import { wireLimits, type WindowLimits } from '../protocol/window.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
@@ -121,7 +122,7 @@ export async function getRemoteBuffers(
     reply =>
       arrayOf(reply, 'payloads').map(payload => {
         const { id, size } = decodePayload(payload)
-        const target = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
+        const target = freshBytes(size)
         bytes.set(id, target)
         return target
       })

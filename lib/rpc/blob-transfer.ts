@@ -101,15 +101,23 @@ export class PlainReceiver implements RawReceiver {
     return this.#index === this.#targets.length
   }
 
-  take(bytes: Buffer): number {
-    const target = this.#targets[this.#index] as Uint8Array
-    const count = Math.min(bytes.length, target.length - this.#filled)
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#filled)
+  /** The rest of the blob whose turn it is; empty when all have come. */
+  get room(): Uint8Array {
+    return this.#targets[this.#index]?.subarray(this.#filled) ?? new Uint8Array(0)
+  }
+
+  filled(count: number): void {
     this.#filled += count
-    if (this.#filled === target.length) {
-      this.#index += 1
-      this.#filled = 0
-    }
+    if (this.#filled < (this.#targets[this.#index]?.length ?? 0)) return
+    this.#index += 1
+    this.#filled = 0
+  }
+
+  take(bytes: Buffer): number {
+    const { room } = this
+    const count = Math.min(bytes.length, room.length)
+    room.set(count === bytes.length ? bytes : bytes.subarray(0, count))
+    this.filled(count)
     return count
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { native } from '../native.js'
+import { descriptorOf } from './socket-descriptor.js'
 
 /**
  * A function that acknowledges at once what the socket has received; to be called after each read. A vineyardd holds a
@@ -18,10 +19,4 @@ export function quickAck(socket: Socket): () => void {
       works = false
     }
   }
-}
-
-/** Node has no public way to it. -1 where there is none. */
-function descriptorOf(socket: Socket): number {
-  const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null }
-  return typeof handle?.fd === 'number' ? handle.fd : -1
 }

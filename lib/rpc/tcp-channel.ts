@@ -12,6 +12,10 @@ export interface RawReceiver {
   readonly done: boolean
   /** Takes what it wants from the beginning of `bytes`, at least one byte; returns how many. Throws for wrong bytes. */
   take(bytes: Buffer): number
+  /** Memory that the next bytes can be put into as they are, instead of being taken. */
+  readonly room?: Uint8Array
+  /** So many bytes have been put there. */
+  filled?(count: number): void
 }
 
 /** What a channel over TCP has in common with one over a Unix socket. */
@@ -43,8 +47,8 @@ export class TcpChannel implements FrameChannel {
   #room: { promise: Promise<void>; settle: () => void } | undefined
 
   /**
-   * `socket` is connected. What it receives is either emitted as 'data', or given to `receive` by the socket's `onread`,
-   * whose one buffer saves a fresh one for each read.
+   * `socket` is connected. What it receives is either emitted as 'data', or comes from a SocketReader, which saves a fresh
+   * buffer for each read.
    */
   constructor(socket: Socket, maxFrame: number) {
     this.#socket = socket
@@ -149,6 +153,8 @@ export class TcpChannel implements FrameChannel {
 
   end(): void {
     this.#handlers = undefined
+    // The memory that it reads into may be given to somebody else now.
+    this.#socket.pause()
     this.#socket.destroySoon()
     this.#forget()
   }
@@ -175,6 +181,17 @@ export class TcpChannel implements FrameChannel {
     this.#receive(bytes)
     const last = this.#chunks.length - 1
     if (last >= 0) this.#chunks[last] = Buffer.from(this.#chunks[last] as Buffer)
+  }
+
+  /** Memory that what arrives next can be read into, if it is known to be the bytes of a blob. */
+  get room(): Uint8Array | undefined {
+    return this.#available === 0 ? this.#receiver?.sink.room : undefined
+  }
+
+  /** So many bytes have been read into it. */
+  filled(count: number): void {
+    this.#receiver?.sink.filled?.(count)
+    this.#parse()
   }
 
   #receive(bytes: Buffer): void {

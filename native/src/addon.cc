@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <climits>
@@ -82,6 +83,22 @@ Napi::Value Punch(const Napi::CallbackInfo& call) {
   return Done(call, PunchHole(fd, offset, length));
 }
 
+Napi::Value Duplicate(const Napi::CallbackInfo& call) {
+  int fd;
+  if (!ReadDescriptor(call, 0, &fd)) return {};
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return Done(call, {errno, "fcntl"});
+  return Napi::Number::New(call.Env(), copy);
+}
+
+Napi::Value PreferHuge(const Napi::CallbackInfo& call) {
+  char* data = nullptr;
+  size_t size = 0;
+  if (!ReadBytes(call, 0, "bytes", &data, &size)) return {};
+  PreferHugePages(data, size);
+  return call.Env().Undefined();
+}
+
 /** For descriptors made here: in a worker `fs.closeSync` warns about each that `fs.openSync` has not made. */
 Napi::Value CloseFd(const Napi::CallbackInfo& call) {
   int fd;
@@ -162,6 +179,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<CreateMemoryFile>(*state, exports, "createMemory");
   Export<Reserve>(*state, exports, "reserve");
   Export<Punch>(*state, exports, "punchHole");
+  Export<Duplicate>(*state, exports, "duplicate");
+  Export<PreferHuge>(*state, exports, "preferHugePages");
   Export<CloseFd>(*state, exports, "closeFd");
   Export<Map>(*state, exports, "map");
   Export<DetachView>(*state, exports, "detach");

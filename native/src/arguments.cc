@@ -48,6 +48,20 @@ bool ReadDescriptor(const Napi::CallbackInfo& call, size_t index, int* result) {
   return true;
 }
 
+bool ReadBytes(const Napi::CallbackInfo& call, size_t index, const char* name, char** data, size_t* size) {
+  napi_typedarray_type type = napi_int8_array;
+  void* bytes = nullptr;
+  bool is_typed_array = false;
+  napi_is_typedarray(call.Env(), call[index], &is_typed_array);
+  if (!is_typed_array ||
+      napi_get_typedarray_info(call.Env(), call[index], &type, size, &bytes, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return WrongType(call.Env(), name, "a Uint8Array");
+  }
+  *data = static_cast<char*>(bytes);
+  return true;
+}
+
 bool ReadFunction(napi_env env, napi_value value, const char* name) {
   napi_valuetype type = napi_undefined;
   napi_typeof(env, value, &type);

@@ -14,6 +14,8 @@ bool ReadPath(const Napi::CallbackInfo& call, size_t index, const char* name, st
 bool ReadInteger(const Napi::CallbackInfo& call, size_t index, const char* name, int64_t min, int64_t max,
                  int64_t* result);
 bool ReadDescriptor(const Napi::CallbackInfo& call, size_t index, int* result);
+/** The memory of a Uint8Array, which lasts as long as the call. */
+bool ReadBytes(const Napi::CallbackInfo& call, size_t index, const char* name, char** data, size_t* size);
 bool ReadFunction(napi_env env, napi_value value, const char* name);
 
 constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;

@@ -52,6 +52,15 @@ SystemError ReservePages(int fd, int64_t offset, int64_t length) {
   return length == 0 ? SystemError{} : Allocate(fd, 0, offset, length);
 }
 
+void PreferHugePages(char* data, size_t size) {
+  constexpr uintptr_t huge = uintptr_t{1} << 21;
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (address + huge - 1) & ~(huge - 1);
+  const uintptr_t end = (address + size) & ~(huge - 1);
+  // Fails where the kernel knows no such pages, and is only advice.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 SystemError PunchHole(int fd, int64_t offset, int64_t length) {
   const int64_t page = ::sysconf(_SC_PAGESIZE);
   const int64_t begin = (offset + page - 1) / page * page;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -10,6 +11,9 @@
 Descriptor CreateMemory(const std::string& name, int64_t size, SystemError* error);
 
 SystemError ReservePages(int fd, int64_t offset, int64_t length);
+
+/** Large pages where the system has some, for memory of this process that will be written from end to end. */
+void PreferHugePages(char* data, size_t size);
 
 /** Frees the whole pages inside a range. */
 SystemError PunchHole(int fd, int64_t offset, int64_t length);

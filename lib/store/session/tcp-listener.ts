@@ -1,8 +1,10 @@
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { createServer, Socket, type AddressInfo, type Server } from 'node:net'
 import { hostname } from 'node:os'
 import { VineyardError } from '../../errors.js'
-import type { NativeError } from '../../native.js'
+import { native, type NativeError } from '../../native.js'
 import { formatEndpoint } from '../../rpc/endpoint.js'
+import { descriptorOf } from '../../rpc/socket-descriptor.js'
+import { SocketReader } from '../../rpc/socket-reader.js'
 import { TcpChannel } from '../../rpc/tcp-channel.js'
 import type { RpcOptions } from '../options.js'
 
@@ -25,7 +27,7 @@ export class TcpListener {
 
   /** Rejects with ERR_VINEYARD_EXISTS where the port is taken, ERR_VINEYARD_SERVER for what else the system refuses. */
   static async start({ host, port }: RpcOptions, maxFrame: number): Promise<TcpListener> {
-    const server = createServer()
+    const server = createServer({ pauseOnConnect: true })
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NativeError) => {
         const code = cause.code === 'EADDRINUSE' ? 'ERR_VINEYARD_EXISTS' : 'ERR_VINEYARD_SERVER'
@@ -42,7 +44,7 @@ export class TcpListener {
   }
 
   onConnection(listener: (channel: TcpChannel) => void): void {
-    this.#server.on('connection', socket => listener(new TcpChannel(socket, this.#maxFrame)))
+    this.#server.on('connection', socket => listener(channelOf(socket, this.#maxFrame)))
   }
 
   ref(): void {
@@ -57,4 +59,21 @@ export class TcpListener {
   close(): void {
     this.#server.close()
   }
+}
+
+/**
+ * Blobs are received where they will lie. Node lets nobody choose what an accepted socket reads into, only one that is made
+ * for a descriptor: so another takes its place.
+ */
+function channelOf(accepted: Socket, maxFrame: number): TcpChannel {
+  const fd = descriptorOf(accepted)
+  if (fd < 0) return new TcpChannel(accepted, maxFrame)
+  const reader = new SocketReader()
+  // The types of Node do not list `onread` here.
+  const options = { fd: native.duplicate(fd), readable: true, writable: true, onread: reader.options }
+  const socket = new Socket(options)
+  accepted.destroy()
+  const channel = new TcpChannel(socket, maxFrame)
+  reader.attach(channel)
+  return channel
 }

@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  truncateSync,
+  writeSync
+} from 'node:fs'
 import { expect } from 'chai'
 import { type Mapping, native } from '#dist/native.js'
 import { descriptors, freshPath, run } from './support.js'
@@ -18,7 +28,7 @@ describe('native memory', () => {
     expect(descriptors().filter(target => target.includes('memory test'))).to.deep.equal([])
   })
 
-  it('is as large as asked, sealed and closed on exec', async () => {
+  it('is as large as asked, sealed and closed on exec', () => {
     const fd = memory(10_000)
     expect(fstatSync(fd).size).to.equal(10_000)
     const file = `/proc/self/fd/${String(fd)}`
@@ -34,7 +44,6 @@ describe('native memory', () => {
         .to.throw()
         .with.property('code', 'EPERM')
     }
-    const { readFileSync } = await import('node:fs')
     const flags = /flags:\s+0*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${String(fd)}`, 'utf8'))?.[1] ?? ''
     expect(parseInt(flags, 8) & 0o2000000, 'O_CLOEXEC').to.not.equal(0)
   })
@@ -98,6 +107,34 @@ describe('native memory', () => {
       new Worker(\`import(${JSON.stringify(new URL('../../../../dist/native.js', import.meta.url).href)})
         .then(({ native }) => native.closeFd(native.createMemory('x', 1)))\`, { eval: true })`)
     expect(outcome).to.include({ code: 0, stdout: 'EBADF close\n', stderr: '' })
+  })
+
+  it('duplicates descriptors', () => {
+    const fd = memory(page)
+    const copy = native.duplicate(fd)
+    fds.push(copy)
+    writeSync(fd, 'seen', 0)
+    const read = Buffer.alloc(4)
+    readSync(copy, read, 0, 4, 0)
+    expect(read.toString()).to.equal('seen')
+    expect(() => native.duplicate(999_999)).to.throw().that.includes({ code: 'EBADF', syscall: 'fcntl' }) // prettier-ignore
+    expect(() => native.duplicate('0' as never)).to.throw(TypeError)
+  })
+
+  it('advises large pages for the memory of arrays', function () {
+    // The flag "hg" of a range of addresses.
+    const advised = (): number =>
+      readFileSync('/proc/self/smaps', 'utf8').match(/^VmFlags:.* hg\b/gm)?.length ?? 0
+    if (!existsSync('/sys/kernel/mm/transparent_hugepage')) this.skip()
+    const before = advised()
+    const bytes = new Uint8Array(2 ** 26)
+    native.preferHugePages(bytes)
+    expect(advised()).to.equal(before + 1)
+    // Too little for a single one.
+    native.preferHugePages(bytes.subarray(0, 1000))
+    native.preferHugePages(new Uint8Array(0))
+    expect(bytes[2 ** 26 - 1]).to.equal(0)
+    expect(() => { native.preferHugePages(bytes.buffer as never) }).to.throw(TypeError) // prettier-ignore
   })
 
   it('reserves under a profiler that interrupts all the time', async () => {

@@ -1,0 +1,100 @@
+import { randomFillSync } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { expect } from 'chai'
+import { PlainReceiver } from '#dist/rpc/blob-transfer.js'
+import { SocketReader } from '#dist/rpc/socket-reader.js'
+import { TcpChannel } from '#dist/rpc/tcp-channel.js'
+
+/** Tells what came the short way. */
+class Watched extends PlainReceiver {
+  direct = 0
+
+  override take(bytes: Buffer): number {
+    const count = super.take(bytes)
+    this.direct -= count
+    return count
+  }
+
+  override filled(count: number): void {
+    this.direct += count
+    super.filled(count)
+  }
+}
+
+function frame(text: string): Buffer {
+  const bytes = Buffer.alloc(8 + text.length, text)
+  bytes.writeBigUInt64LE(BigInt(text.length))
+  bytes.write(text, 8)
+  return bytes
+}
+
+describe('SocketReader', () => {
+  let server: Server
+  let peer: Socket
+  let channel: TcpChannel
+  const messages: unknown[] = []
+  let onMessage: () => void
+
+  beforeEach(async () => {
+    server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const reader = new SocketReader()
+    const { port } = server.address() as AddressInfo
+    const socket = connect({ port, host: '127.0.0.1', onread: reader.options })
+    ;[peer] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')]))[0] as [Socket]
+    channel = new TcpChannel(socket, 1000)
+    reader.attach(channel)
+    messages.length = 0
+    channel.start({
+      onMessages: some => {
+        messages.push(...some)
+        onMessage()
+      },
+      onDrain: () => {},
+      onClose: () => {}
+    })
+  })
+  afterEach(() => {
+    channel.close()
+    peer.destroy()
+    server.close()
+  })
+
+  it('reads the bytes of blobs into their memory, and frames around them', async () => {
+    const sizes = [3_000_000, 10, 0, 700_001]
+    const blobs = sizes.map(size => randomFillSync(Buffer.alloc(size)))
+    const targets = sizes.map(size => new Uint8Array(size))
+    const sink = new Watched(targets)
+    const arrived = new Promise<void>(resolve => {
+      onMessage = () => {
+        if (messages.length === 1) channel.receiveRaw(sink, () => {})
+        else resolve()
+      }
+    })
+    const all = Buffer.concat([frame('"before"'), ...blobs, frame('"behind"')])
+    // In pieces of every size, the ends of blobs and frames anywhere in them.
+    for (let at = 0, size = 1; at < all.length; at += size, size = (size * 3) % 400_009) {
+      if (!peer.write(all.subarray(at, at + size))) await once(peer, 'drain')
+    }
+    await arrived
+    expect(messages).to.deep.equal(['"before"', '"behind"'])
+    for (const [index, blob] of blobs.entries()) expect(blob.equals(targets[index] as Uint8Array)).to.be.true
+    expect(sink.direct).to.be.above(1_000_000)
+  })
+
+  it('reads nothing more after end(), while what was sent before is on its way', async () => {
+    const target = new Uint8Array(2 ** 20)
+    onMessage = () => channel.receiveRaw(new PlainReceiver([target]), () => {})
+    const begun = once(peer.pause(), 'drain')
+    if (peer.write(Buffer.concat([frame('"go"'), Buffer.alloc(300_000, 1)]))) peer.emit('drain')
+    await begun
+    while (target[299_999] === 0) await new Promise(setImmediate)
+    void channel.sendRaw(Buffer.alloc(2 ** 24))
+    channel.end()
+    peer.write(Buffer.alloc(300_000, 2))
+    peer.resume()
+    await once(peer, 'end')
+    expect(target.indexOf(2)).to.equal(-1)
+  })
+})
