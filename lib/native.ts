@@ -73,6 +73,24 @@ export interface Mapping {
   close(): void
 }
 
+/** How far a step of a stream of zstd has got: bytes taken from the input, bytes written to the output. */
+export type ZstdProgress = [read: number, written: number]
+
+/** One stream of zstd. Each step goes on until the input has been taken or the output is full. Throws ERR_ZSTD. */
+export interface Compressor {
+  /** Holds some back for the next step, unless `flush`: then nothing is held back if the output has not become full. */
+  compress(input: Uint8Array, output: Uint8Array, flush: boolean): ZstdProgress
+  /** Begins a new stream. */
+  reset(): void
+}
+
+export interface Decompressor {
+  /** Holds nothing back that there was room for. */
+  decompress(input: Uint8Array, output: Uint8Array): ZstdProgress
+  /** Begins a new stream. */
+  reset(): void
+}
+
 export interface NativeAddon {
   /**
    * Connects to a Unix socket. Throws NativeError: ENOENT, ECONNREFUSED, EACCES, EAGAIN (the listener's backlog is full).
@@ -113,6 +131,9 @@ export interface NativeAddon {
    * Throws NativeError: EBADF, ENOTSOCK, EOPNOTSUPP.
    */
   quickAck(fd: number): void
+  /** `level`: at most 1, less than 0 for speed. */
+  createCompressor(level: number): Compressor
+  createDecompressor(): Decompressor
   /**
    * Replaces every integer token outside ±(2^53 − 1) in a JSON text by the string "\u0000n" + its digits, so that
    * JSON.parse keeps it exact. Strings are left alone. The text is returned as it is where there is none.

@@ -22,6 +22,7 @@
         'src/unix_socket.cc',
         'src/utf8.cc',
         'src/wrap.cc',
+        'src/zstd.cc',
       ],
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
       'defines': [
@@ -30,7 +31,14 @@
         # Throwing is impossible while a worker is being terminated; the default is to abort the process.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
-      'cflags_cc': ['-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+      'cflags_cc': [
+        '-Wall',
+        '-Wextra',
+        '-Werror',
+        '-fvisibility=hidden',
+        # The single-file library of Zstandard that this package carries. As a system header its warnings are not ours.
+        "<!(node -p \"'-isystem' + require.resolve('@cloudpss/zstd/package.json').slice(0, -12) + 'lib'\")",
+      ],
       'configurations': {
         'Release': { 'cflags_cc!': ['-O3'], 'cflags_cc': ['-O2'] },
       },

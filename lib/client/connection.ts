@@ -14,7 +14,6 @@ import {
 } from '../protocol/json.js'
 import { CompressedReceiver, PlainReceiver, sendBlobs, type BlobBytes } from '../rpc/blob-transfer.js'
 import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
-import { loadZstd, type Zstd } from '../rpc/zstd.js'
 import { connectTcp, connectUnix } from './connect.js'
 import type { ConnectionSettings } from './settings.js'
 
@@ -59,8 +58,8 @@ export class Connection {
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
   readonly #closeListeners = new Set<(error: VineyardError) => void>()
   #info: ServerInfo | undefined
-  /** What compresses blobs on their way. */
-  #zstd: Zstd | undefined
+  /** Whether blobs are compressed on their way. */
+  #compresses = false
   /** The bytes of blobs are on their way; their request is in no line any more. */
   #transferring: Pending | undefined
   /** A request that bytes will follow has been sent: no other frame may come between. */
@@ -210,7 +209,7 @@ export class Connection {
         transfer: reply => this.#receiveBytes(pending, reply, targets(reply))
       }
       this.#enqueue(pending)
-      this.#transmit(() => this.#channel.send(stringifyJson({ ...body, compress: this.#zstd !== undefined })))
+      this.#transmit(() => this.#channel.send(stringifyJson({ ...body, compress: this.#compresses })))
     })
   }
 
@@ -221,7 +220,7 @@ export class Connection {
 
   /** Whether blobs are compressed on their way. */
   get compresses(): boolean {
-    return this.#zstd !== undefined
+    return this.#compresses
   }
 
   /** The same for a request that has been composed already. */
@@ -337,7 +336,7 @@ export class Connection {
     this.#headChanged()
     this.#updateRef()
     try {
-      await sendBlobs(this.#tcp as TcpChannel, bytes(), this.#zstd)
+      await sendBlobs(this.#tcp as TcpChannel, bytes(), this.#compresses)
     } catch (error) {
       // The server waits for bytes that will never come.
       const message = `the bytes of a blob could not be made: ${(error as Error).message}`
@@ -350,8 +349,8 @@ export class Connection {
   }
 
   #receiveBytes(pending: Pending, reply: JsonObject, targets: readonly Uint8Array[]): void {
-    const zstd = reply['compress'] === true ? this.#zstd : undefined
-    const receiver = zstd === undefined ? new PlainReceiver(targets) : new CompressedReceiver(targets, zstd)
+    const compressed = reply['compress'] === true
+    const receiver = compressed ? new CompressedReceiver(targets) : new PlainReceiver(targets)
     this.#transferring = pending
     this.#updateRef()
     this.#tcp?.receiveRaw(receiver, () => {
@@ -386,9 +385,7 @@ export class Connection {
       throw new VineyardError('ERR_VINEYARD_CONNECT', 'the server is of another kind (store_match is false)')
     }
     const extension = reply[extensionField]
-    if (this.remote && settings.compression && reply['support_rpc_compression'] === true) {
-      this.#zstd = await loadZstd()
-    }
+    this.#compresses = this.remote && settings.compression && reply['support_rpc_compression'] === true
     this.#info = {
       instanceId: reply['instance_id'] as number | bigint,
       version: messageText(reply['version']),

@@ -2,14 +2,17 @@
  * The bytes of blobs between frames (messages.md §11). As they are, one blob after the other; or compressed, each blob a
  * series of pieces: 8 bytes of length, little-endian, and so many bytes of zstd.
  */
+import type { Compressor } from '../native.js'
 import type { RawReceiver, TcpChannel } from './tcp-channel.js'
-import type { Zstd, ZstdCompressor, ZstdDecompressor } from './zstd.js'
+import { compressors, decompressors } from './zstd.js'
 
 /** So much is given to the socket, or to the compressor, at a time. */
 const sliceBytes = 1024 * 1024
 const lengthBytes = 8
 /** Upstream's receivers have a buffer of this size and do not check. */
 const maxPiece = 131_591
+/** So many pieces are sent at a time: what a slice that cannot be compressed becomes. */
+const outPieces = 9
 
 /** A blob as pieces of memory, in order. */
 export type BlobBytes = readonly Uint8Array[]
@@ -18,12 +21,11 @@ export type BlobBytes = readonly Uint8Array[]
 export async function sendBlobs(
   channel: TcpChannel,
   blobs: Iterable<BlobBytes>,
-  zstd: Zstd | undefined
+  compressed: boolean
 ): Promise<void> {
-  const compressor = zstd?.compressor()
+  if (compressed) return sendCompressed(channel, blobs)
   for (const blob of blobs) {
-    if (compressor === undefined) await sendPlain(channel, blob)
-    else await sendCompressed(channel, blob, compressor)
+    for (const slice of slices(blob)) await channel.sendRaw(slice)
   }
 }
 
@@ -33,58 +35,59 @@ function* slices(blob: BlobBytes): Generator<Uint8Array> {
   }
 }
 
-async function sendPlain(channel: TcpChannel, blob: BlobBytes): Promise<void> {
-  for (const slice of slices(blob)) await channel.sendRaw(slice)
+/** One stream of zstd over all blobs, flushed after each: its receiver has it then. */
+async function sendCompressed(channel: TcpChannel, blobs: Iterable<BlobBytes>): Promise<void> {
+  const compressor = compressors.take()
+  const pieces = new PieceWriter(channel, compressor)
+  for (const blob of blobs) {
+    let left = blob.reduce((sum, { length }) => sum + length, 0)
+    for (const slice of slices(blob)) {
+      left -= slice.length
+      await pieces.write(slice, left === 0)
+      // Compressing takes its time, and others wait for this thread.
+      await new Promise(setImmediate)
+    }
+  }
+  compressors.giveBack(compressor)
 }
 
-/**
- * One frame of zstd for each blob. The library offers no flush within a frame; upstream takes both. Its receivers stop
- * reading when they have all bytes of the blob, so the end of the frame must come with the last of those: the last byte
- * of what was compressed before waits for it.
- */
-async function sendCompressed(
-  channel: TcpChannel,
-  blob: BlobBytes,
-  compressor: ZstdCompressor
-): Promise<void> {
-  const out: Buffer[] = []
-  let held: Buffer = Buffer.alloc(0)
-  const emit = (compressed: Buffer): void => {
-    const bytes = Buffer.concat([held, compressed])
-    out.push(bytes.subarray(0, -1))
-    held = bytes.subarray(-1)
-  }
-  let empty = true
-  for (const slice of slices(blob)) {
-    empty = false
-    compressor.data(asBuffer(slice), emit)
-    for (const bytes of out.splice(0)) await sendPieces(channel, bytes)
-    // Compressing takes its time, and others wait for this thread.
-    await new Promise(setImmediate)
-  }
-  if (empty) return
-  const end: Buffer[] = [held]
-  compressor.end(compressed => void end.push(compressed))
-  await sendPieces(channel, Buffer.concat(end))
-}
+/** Compresses into pieces, and sends them. */
+class PieceWriter {
+  readonly #channel: TcpChannel
+  readonly #compressor: Compressor
+  readonly #out = Buffer.allocUnsafeSlow(outPieces * (lengthBytes + maxPiece))
+  #at = 0
 
-function sendPieces(channel: TcpChannel, bytes: Buffer): Promise<void> | undefined {
-  let room: Promise<void> | undefined
-  // The last piece must be whole where the end of a frame is in it, so what is over goes first.
-  for (let at = 0; at < bytes.length;) {
-    const over = (bytes.length - at) % maxPiece
-    const size = over === 0 ? maxPiece : over
-    const length = Buffer.alloc(lengthBytes)
-    length.writeBigUInt64LE(BigInt(size))
-    void channel.sendRaw(length)
-    room = channel.sendRaw(bytes.subarray(at, at + size)) ?? room
-    at += size
+  constructor(channel: TcpChannel, compressor: Compressor) {
+    this.#channel = channel
+    this.#compressor = compressor
   }
-  return room
-}
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  /** Sends what has become of `input`; with `flush` all of it, and what was held back. */
+  async write(input: Uint8Array, flush: boolean): Promise<void> {
+    for (let rest = input, more = true; more;) {
+      const begin = this.#at + lengthBytes
+      const [read, written] = this.#compressor.compress(
+        rest,
+        this.#out.subarray(begin, begin + maxPiece),
+        flush
+      )
+      rest = rest.subarray(read)
+      more = flush ? written === maxPiece : rest.length > 0
+      if (written > 0) {
+        this.#out.writeBigUInt64LE(BigInt(written), this.#at)
+        this.#at = begin + written
+      }
+      if (!more || this.#at + lengthBytes + maxPiece > this.#out.length) await this.#send()
+    }
+  }
+
+  async #send(): Promise<void> {
+    void this.#channel.sendRaw(this.#out.subarray(0, this.#at))
+    this.#at = 0
+    // What comes next is written to the same place.
+    await this.#channel.flushed()
+  }
 }
 
 /** Fills memory with the bytes of blobs that arrive as they are. */
@@ -125,15 +128,14 @@ export class PlainReceiver implements RawReceiver {
 /** Fills memory with the bytes of blobs that arrive compressed, as one stream of zstd or as a frame for each. */
 export class CompressedReceiver implements RawReceiver {
   readonly #plain: PlainReceiver
-  readonly #decompressor: ZstdDecompressor
+  readonly #decompressor = decompressors.take()
   readonly #length = Buffer.alloc(lengthBytes)
   #lengthRead = 0
   /** Bytes of the current piece that have not come. */
   #left = 0
 
-  constructor(targets: readonly Uint8Array[], zstd: Zstd) {
+  constructor(targets: readonly Uint8Array[]) {
     this.#plain = new PlainReceiver(targets)
-    this.#decompressor = zstd.decompressor()
   }
 
   get done(): boolean {
@@ -144,11 +146,8 @@ export class CompressedReceiver implements RawReceiver {
     if (this.#left === 0) return this.#takeLength(bytes)
     const count = Math.min(bytes.length, this.#left)
     this.#left -= count
-    // One call gives back at most one block more than it was given input for. A piece ends with a block, so its last byte
-    // goes alone: that call begins with nothing held back, and has room for the block that the byte completes.
-    const last = this.#left === 0 ? count - 1 : count
-    if (last > 0) this.#decompressor.data(bytes.subarray(0, last), this.#store)
-    if (last < count) this.#decompressor.data(bytes.subarray(last, count), this.#store)
+    this.#decompress(bytes.subarray(0, count))
+    if (this.done) decompressors.giveBack(this.#decompressor)
     return count
   }
 
@@ -164,10 +163,17 @@ export class CompressedReceiver implements RawReceiver {
     return count
   }
 
-  readonly #store = (bytes: Buffer): void => {
-    for (let at = 0; at < bytes.length;) {
-      if (this.#plain.done) throw new Error('there are more compressed bytes than the blobs have')
-      at += this.#plain.take(bytes.subarray(at))
+  #decompress(input: Uint8Array): void {
+    for (let rest = input, full = false; rest.length > 0 || full;) {
+      const { room } = this.#plain
+      const [read, written] = this.#decompressor.decompress(rest, room)
+      if (written > 0) this.#plain.filled(written)
+      rest = rest.subarray(read)
+      // What there was no room for goes to the next blob.
+      full = written > 0 && written === room.length
+      if (read === 0 && written === 0 && rest.length > 0) {
+        throw new Error('there are more compressed bytes than the blobs have')
+      }
     }
   }
 }

@@ -1,40 +1,32 @@
-/** The part of @cloudpss/zstd that is used here: streams of zstd without Node's stream machinery around them. */
-interface Bindings {
-  Compressor: new (level: number) => ZstdCompressor
-  Decompressor: new () => ZstdDecompressor
-}
-
-export interface ZstdCompressor {
-  /** Calls `emit` with what has become of the data so far; may hold some back. */
-  data(bytes: Buffer, emit: (compressed: Buffer) => void): void
-  /** Ends a frame; the next data begin another. */
-  end(emit: (compressed: Buffer) => void): void
-}
-
-export interface ZstdDecompressor {
-  data(bytes: Buffer, emit: (bytes: Buffer) => void): void
-}
-
-/** Upstream's level. */
-const level = 3
-
-let bindings: Promise<Zstd | undefined> | undefined
-
-export interface Zstd {
-  compressor(): ZstdCompressor
-  decompressor(): ZstdDecompressor
-}
+import { native, type Compressor, type Decompressor } from '../native.js'
 
 /**
- * Streaming zstd, which Node has only from 22.15 on; undefined where there is no binary for this machine. Loaded when the
- * first TCP connection needs it: nobody else pays for it.
+ * On a fast network compressing is what takes the time, and levels below 0 are the fastest. Upstream's is 3; who
+ * decompresses need not know.
  */
-export function loadZstd(): Promise<Zstd | undefined> {
-  return (bindings ??= import('@cloudpss/zstd/napi').then(
-    ({ _NapiBindings }) => {
-      const { Compressor, Decompressor } = _NapiBindings as Bindings
-      return { compressor: () => new Compressor(level), decompressor: () => new Decompressor() }
-    },
-    () => undefined
-  ))
+const level = -1
+
+/** Streams of zstd that are not in use. One has a megabyte or two, which are not touched anew for each transfer. */
+class Idle<Stream extends { reset(): void }> {
+  readonly #make: () => Stream
+  #idle: Stream | undefined
+
+  constructor(make: () => Stream) {
+    this.#make = make
+  }
+
+  take(): Stream {
+    const stream = this.#idle ?? this.#make()
+    this.#idle = undefined
+    return stream
+  }
+
+  /** One whose user has failed is not given back. */
+  giveBack(stream: Stream): void {
+    stream.reset()
+    this.#idle = stream
+  }
 }
+
+export const compressors = new Idle<Compressor>(() => native.createCompressor(level))
+export const decompressors = new Idle<Decompressor>(() => native.createDecompressor())

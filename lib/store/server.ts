@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { VineyardError } from '../errors.js'
 import { type Channel, native } from '../native.js'
 import { TcpChannel } from '../rpc/tcp-channel.js'
-import { loadZstd, type Zstd } from '../rpc/zstd.js'
 import { freshSocket } from './abandoned-directories.js'
 import { Authentication } from './authentication.js'
 import { Dispatcher } from './dispatcher.js'
@@ -68,17 +67,16 @@ export class StoreServer {
 
   static async #listen(checked: CheckedOptions): Promise<StoreServer> {
     if (checked.rpc === undefined) return new StoreServer(checked)
-    const zstd = await loadZstd()
     const listener = await TcpListener.start(checked.rpc, checked.maxFrame)
     try {
-      return new StoreServer(checked, { listener, zstd })
+      return new StoreServer(checked, listener)
     } catch (error) {
       listener.close()
       throw error
     }
   }
 
-  private constructor(options: CheckedOptions, rpc?: { listener: TcpListener; zstd: Zstd | undefined }) {
+  private constructor(options: CheckedOptions, rpc?: TcpListener) {
     this.#maxConnections = options.maxConnections
     this.#poolFd = createMemory(options.size)
     const fd = this.#poolFd
@@ -94,8 +92,7 @@ export class StoreServer {
     const isClosing = (): boolean => this.#closing
     const facts: ServerFacts = {
       socket: this.socket,
-      rpcEndpoint: rpc?.listener.endpoint ?? noEndpoint,
-      zstd: rpc?.zstd,
+      rpcEndpoint: rpc?.endpoint ?? noEndpoint,
       authenticate: (username, password) => authentication.accepts(username, password),
       connections: () => this.#counts(),
       get closing() {
@@ -103,7 +100,7 @@ export class StoreServer {
       }
     }
     this.#dispatcher = new Dispatcher(this.#engine, facts)
-    this.#tcpListener = rpc?.listener
+    this.#tcpListener = rpc
     try {
       this.#listener = new IpcListener(this.socket, options.maxFrame, channel => this.#accept(channel))
     } catch (error) {

@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "tcp.h"
 #include "unix_socket.h"
+#include "zstd.h"
 
 namespace {
 /** Throws if the call failed. */
@@ -139,6 +140,16 @@ Napi::Value Acknowledge(const Napi::CallbackInfo& call) {
   return Done(call, QuickAck(fd));
 }
 
+Napi::Value CreateCompressor(const Napi::CallbackInfo& call) {
+  int64_t level;
+  if (!ReadInteger(call, 0, "level", MinCompression(), MaxCompression(), &level)) return {};
+  return Napi::Value(call.Env(), Compressor::New(EnvState::From(call), static_cast<int>(level)));
+}
+
+Napi::Value CreateDecompressor(const Napi::CallbackInfo& call) {
+  return Napi::Value(call.Env(), Decompressor::New(EnvState::From(call)));
+}
+
 Napi::Value MarkLongIntegers(const Napi::CallbackInfo& call) {
   if (!call[0].IsString()) {
     ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "json must be a string");
@@ -174,6 +185,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Channel::Define(*state);
   Listener::Define(*state);
   Mapping::Define(*state);
+  Compressor::Define(*state);
+  Decompressor::Define(*state);
   Export<Connect>(*state, exports, "connect");
   Export<Listen>(*state, exports, "listen");
   Export<CreateMemoryFile>(*state, exports, "createMemory");
@@ -186,6 +199,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<DetachView>(*state, exports, "detach");
   Export<DetachOwn>(*state, exports, "detachOwn");
   Export<Acknowledge>(*state, exports, "quickAck");
+  Export<CreateCompressor>(*state, exports, "createCompressor");
+  Export<CreateDecompressor>(*state, exports, "createDecompressor");
   Export<MarkLongIntegers>(*state, exports, "markLongIntegers");
   return exports;
 }

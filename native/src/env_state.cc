@@ -36,7 +36,10 @@ void EnvState::HandleClosed() {
 }
 
 void EnvState::FinishCleanUp() {
-  for (JsClass* js_class : {&channel_class, &listener_class, &mapping_class}) js_class->constructor.Reset();
+  for (JsClass* js_class :
+       {&channel_class, &listener_class, &mapping_class, &compressor_class, &decompressor_class}) {
+    js_class->constructor.Reset();
+  }
   // Only now may the environment go on to close its loop, which aborts if a handle is left in it.
   if (cleanup_ != nullptr) napi_remove_async_cleanup_hook(std::exchange(cleanup_, nullptr));
 }

@@ -65,6 +65,8 @@ class EnvState {
   JsClass channel_class;
   JsClass listener_class;
   JsClass mapping_class;
+  JsClass compressor_class;
+  JsClass decompressor_class;
   /** Set while native code constructs an object of a class above; a constructor called from JavaScript finds
    * null. */
   void* under_construction = nullptr;

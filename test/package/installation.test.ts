@@ -14,7 +14,8 @@ describe('The packed package', () => {
       'package/dist/index.d.ts',
       'package/prebuilds/linux-x64/vineyard_streams.node',
       'package/README.md',
-      'package/LICENSE'
+      'package/LICENSE',
+      'package/NOTICE'
     ])
     expect(files.filter(file => /binding\.gyp$|\.cc$|\/(test|demo|scripts)\//.test(file))).to.deep.equal([])
     const manifest = JSON.parse(await output('tar', ['xzOf', tarball, 'package/package.json'])) as {

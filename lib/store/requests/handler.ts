@@ -1,4 +1,3 @@
-import type { Zstd } from '../../rpc/zstd.js'
 import type { Engine } from '../engine.js'
 import type { Download, Upload } from '../exchange.js'
 import type { Peer } from '../peer.js'
@@ -16,8 +15,6 @@ export interface RequestContext {
 export interface ServerFacts {
   readonly socket: string
   readonly rpcEndpoint: string
-  /** What compresses blobs that travel through connections; undefined where the store cannot. */
-  readonly zstd: Zstd | undefined
   /** Checks a registration. */
   authenticate(username: string, password: string): boolean
   connections(): { ipc: number; rpc: number }

@@ -2,7 +2,6 @@
 import { Status } from '../../errors.js'
 import { emptyBlobId, type ObjectId } from '../../protocol/ids.js'
 import { CompressedReceiver, PlainReceiver, sendBlobs } from '../../rpc/blob-transfer.js'
-import type { Zstd } from '../../rpc/zstd.js'
 import type { Blob } from '../blob.js'
 import type { Engine } from '../engine.js'
 import { Download, Upload } from '../exchange.js'
@@ -18,13 +17,6 @@ function checkTcp(request: Request, peer: Peer): void {
     throw new RequestError(Status.NotImplemented, 'blobs travel through TCP connections only')
   }
   if (readFlag(request, 'use_rdma')) throw RequestError.invalid('this store has no RDMA')
-}
-
-/** The compression that a request asks for. */
-function compression(request: Request, { facts }: RequestContext): Zstd | undefined {
-  if (!readFlag(request, 'compress')) return undefined
-  if (facts.zstd !== undefined) return facts.zstd
-  throw new RequestError(Status.NotImplemented, 'this store cannot compress')
 }
 
 /** Keeps the memory of blobs while their bytes are on their way, whatever is deleted meanwhile. */
@@ -44,7 +36,7 @@ function upload(
 ): Upload {
   const { engine, peer } = context
   checkTcp(request, peer)
-  const zstd = compression(request, context)
+  const compressed = readFlag(request, 'compress')
   const made = createAll(sizes, false, context)
   if (!made)
     throw noMemory(
@@ -65,7 +57,7 @@ function upload(
     for (const blob of made) engine.blobs.refer(peer, blob.id)
     return reply(all)
   }
-  const receiver = zstd === undefined ? new PlainReceiver(views) : new CompressedReceiver(views, zstd)
+  const receiver = compressed ? new CompressedReceiver(views) : new PlainReceiver(views)
   return new Upload(reply(all), receiver, finish, () => {
     for (const blob of made) blob.filling = false
     engine.bytes.release(views)
@@ -99,12 +91,12 @@ function findSealed(ids: readonly ObjectId[], unsafe: boolean, engine: Engine): 
 const getRemoteBuffers: Handler = (request, context) => {
   const { engine, peer } = context
   checkTcp(request, peer)
-  const zstd = compression(request, context)
+  const compressed = readFlag(request, 'compress')
   const found = findSealed(readNumberedIds(request), readFlag(request, 'unsafe'), engine)
   const payloads = found.map(blob => (blob ? payloadText(blob, engine) : emptyPayload))
   const numbered = payloads.map((payload, index) => `"${index}":${payload},`).join('')
   const reply =
-    `{${numbered}"compress":${zstd !== undefined},"fds":[],"num":${payloads.length},` +
+    `{${numbered}"compress":${compressed},"fds":[],"num":${payloads.length},` +
     `"payloads":[${payloads.join(',')}],"type":"get_buffers_reply"}`
   const blobs = found.filter(blob => blob !== undefined)
   for (const blob of blobs) engine.blobs.refer(peer, blob.id)
@@ -113,7 +105,7 @@ const getRemoteBuffers: Handler = (request, context) => {
   return new Download(reply, async channel => {
     const views = blobs.map(blob => engine.bytes.views(blob.offset, blob.size))
     try {
-      await sendBlobs(channel, views, zstd)
+      await sendBlobs(channel, views, compressed)
       await channel.flushed()
     } finally {
       engine.bytes.release(views.flat())

@@ -42,7 +42,7 @@ const register: Handler = (request, { peer, facts }) => {
   const extension = peer.extension > 0 ? `,"${extensionField}":${peer.extension}` : ''
   return (
     `{"instance_id":0,"ipc_socket":${JSON.stringify(facts.socket)},"rpc_endpoint":${JSON.stringify(facts.rpcEndpoint)},` +
-    `"session_id":0,"store_match":${storeMatch},"support_rpc_compression":${facts.zstd !== undefined},"type":"register_reply",` +
+    `"session_id":0,"store_match":${storeMatch},"support_rpc_compression":true,"type":"register_reply",` +
     `"version":"${protocolVersion}"${extension}}`
   )
 }

@@ -5,7 +5,6 @@ import { Store } from 'vineyard-streams'
 import { parseJson, stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
 import { CompressedReceiver, PlainReceiver, sendBlobs } from '#dist/rpc/blob-transfer.js'
 import { TcpChannel } from '#dist/rpc/tcp-channel.js'
-import { loadZstd, type Zstd } from '#dist/rpc/zstd.js'
 import { RawClient } from './raw-client.js'
 
 /** A TCP client that sends what it is told. */
@@ -61,26 +60,26 @@ class TcpClient {
     return this.next()
   }
 
-  async upload(blobs: readonly Buffer[], zstd?: Zstd): Promise<any> {
+  async upload(blobs: readonly Buffer[], compressed = false): Promise<any> {
     const sizes = blobs.map(({ length }) => length)
     const goAhead = await this.ask('create_remote_buffers_request', {
       num: sizes.length,
       sizes,
-      compress: zstd !== undefined
+      compress: compressed
     })
     if (goAhead.code !== undefined) return goAhead
     await sendBlobs(
       this.channel,
       blobs.map(blob => [blob]),
-      zstd
+      compressed
     )
     return this.next()
   }
 
   /** The blobs' bytes, and the reply before them. */
-  async download(ids: readonly bigint[], sizes: readonly number[], zstd?: Zstd): Promise<Buffer[]> {
+  async download(ids: readonly bigint[], sizes: readonly number[], compressed = false): Promise<Buffer[]> {
     const targets = sizes.map(size => Buffer.alloc(size))
-    const sink = zstd === undefined ? new PlainReceiver(targets) : new CompressedReceiver(targets, zstd)
+    const sink = compressed ? new CompressedReceiver(targets) : new PlainReceiver(targets)
     const numbered = Object.fromEntries(ids.map((id, index) => [String(index), id]))
     const arrived = new Promise<void>(resolve => {
       this.#onReply = () => {
@@ -88,7 +87,7 @@ class TcpClient {
         this.channel.receiveRaw(sink, resolve)
       }
     })
-    this.send('get_remote_buffers_request', { num: ids.length, ...numbered, compress: zstd !== undefined })
+    this.send('get_remote_buffers_request', { num: ids.length, ...numbered, compress: compressed })
     await arrived
     await this.next()
     return targets
@@ -136,12 +135,11 @@ describe('RPC of the store', () => {
   const sizes = [0, 1, 5000, 131_072, 0, 262_144, 3_000_001]
   for (const compressed of [false, true]) {
     it(`carries blobs both ways, ${compressed ? 'compressed' : 'as they are'}`, async () => {
-      const zstd = compressed ? await loadZstd() : undefined
       const blobs = sizes.map(sample)
-      const reply = await client.upload(blobs, zstd)
+      const reply = await client.upload(blobs, compressed)
       expect(reply.type).to.equal('create_buffers_reply')
       expect(reply.payloads.map((payload: any) => payload.data_size)).to.deep.equal(sizes)
-      const got = await client.download(reply.ids, sizes, zstd)
+      const got = await client.download(reply.ids, sizes, compressed)
       for (const [index, blob] of blobs.entries())
         expect(got[index]?.equals(blob), `blob ${index}`).to.be.true
       await client.ask('del_data_request', { id: reply.ids })
@@ -233,7 +231,7 @@ describe('RPC of the store', () => {
     const socket = connectTcp((silent.address() as AddressInfo).port, '127.0.0.1')
     await once(socket, 'connect')
     const channel = new TcpChannel(socket, 1000)
-    const sending = sendBlobs(channel, [[large]], undefined)
+    const sending = sendBlobs(channel, [[large]], false)
     await new Promise(resolve => setImmediate(resolve))
     expect(channel.queued).to.be.within(1, 2 * 2 ** 20)
     channel.close()

@@ -157,7 +157,6 @@ export class TestStore {
     const facts: ServerFacts = {
       socket: '/test.sock',
       rpcEndpoint: '0.0.0.0:0',
-      zstd: undefined,
       authenticate: (username, password) => username !== 'wrong' && password !== 'wrong',
       connections: () => ({ ipc: 1, rpc: 0 }),
       get closing() {
