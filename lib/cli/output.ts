@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
-import { util, type RecordBatch, type Schema } from 'apache-arrow'
+import { DataType, Type, util, type RecordBatch, type Schema } from 'apache-arrow'
 import { stringify } from 'csv-stringify/sync'
 import { ipcBatch } from '../objects/arrow/ipc-batch.js'
+import { RowBatch } from '../objects/arrow/row-batch.js'
 import { stringifyJson } from '../protocol/json.js'
 import { PieceWriter } from '../streams/ipc-draft.js'
 import { write } from './host.js'
@@ -90,10 +91,9 @@ function arrowOutput(target: Writable): BatchOutput {
   let schema: Schema | undefined
   return {
     async batch(batch) {
-      // The writer itself would end the file without a word.
-      if (schema !== undefined && !util.compareSchemas(schema, batch.schema)) throw otherColumns('arrow')
-      schema ??= batch.schema
-      writer.write(ipcBatch(batch))
+      const own = sameColumns(ipcBatch(batch), schema, 'arrow')
+      schema ??= own.schema
+      writer.write(own)
       await out()
     },
     async end() {
@@ -109,15 +109,34 @@ function parquetOutput(target: Writable): BatchOutput {
   const batches: RecordBatch[] = []
   return {
     async batch(batch) {
-      const [first = batch] = batches
-      if (!util.compareSchemas(first.schema, batch.schema)) throw otherColumns('parquet')
-      batches.push(batch)
+      batches.push(sameColumns(ipcBatch(batch), batches[0]?.schema, 'parquet'))
     },
     async end() {
       if (batches.length === 0) throw noColumns('parquet')
       await write(target, await writeParquet(batches))
     }
   }
+}
+
+/**
+ * A batch with the schema of the first one, of whose columns it must have the same: the libraries would end the file without a word.
+ * Each chunk has a dictionary of its own, and a type that differs by its number only.
+ */
+function sameColumns(batch: RecordBatch, schema: Schema | undefined, format: OutputFormat): RecordBatch {
+  if (schema === undefined) return batch
+  const columns = batch.data.children.map((data, at) => {
+    const [field, other] = [schema.fields[at], batch.schema.fields[at]] as const
+    const same = field !== undefined && field.name === other?.name && field.nullable === other.nullable
+    if (!same || !sameType(data.type, field.type)) throw otherColumns(format)
+    return data.type.typeId === Type.Dictionary ? data.clone(field.type) : data
+  })
+  if (columns.length !== schema.fields.length) throw otherColumns(format)
+  return new RowBatch(schema, schema.fields, columns, batch.numRows, undefined)
+}
+
+function sameType(one: DataType, other: DataType): boolean {
+  if (!DataType.isDictionary(one) || !DataType.isDictionary(other)) return util.compareTypes(one, other)
+  return util.compareTypes(one.indices, other.indices) && util.compareTypes(one.dictionary, other.dictionary)
 }
 
 function otherColumns(format: OutputFormat): Error {

@@ -6,6 +6,8 @@ import type { CliResult } from './cli.js'
 export interface InsideOptions {
   env?: Record<string, string>
   input?: string | Buffer
+  /** Of the outputs; 'latin1' keeps bytes. */
+  encoding?: BufferEncoding
   /** Outputs are terminals with colours. */
   terminal?: boolean
   /** Called for what comes out, to interrupt what would go on. */
@@ -23,7 +25,7 @@ export async function inside(args: readonly string[], options: InsideOptions = {
     Object.assign(
       new Writable({
         write(chunk: Buffer, _encoding, callback) {
-          texts[name] += chunk.toString()
+          texts[name] += chunk.toString(options.encoding)
           options.watch?.(chunk.toString(), name, interrupt)
           callback()
         }
