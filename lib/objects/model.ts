@@ -11,9 +11,13 @@ import type { JsonValue } from '../protocol/json.js'
 
 /** Metadata of an object: its fields, and its members as nested metadata. Long integers are bigint. */
 export interface Metadata {
+  /** The object's id. */
   id: ObjectId
+  /** What it is, such as `vineyard::Tensor<int64>`. */
   typename: string
+  /** The instance of the cluster that has it. */
   instance_id: number | bigint
+  /** Fields of its type, and its members. */
   [key: string]: JsonValue
 }
 

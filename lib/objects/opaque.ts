@@ -22,6 +22,7 @@ export class OpaqueObject {
   readonly #context: ReadContext
   readonly #handle: LeaseHandle | undefined
 
+  /** @hidden Made by `client.get`. */
   constructor(meta: Metadata, reason: string, context: ReadContext) {
     this.meta = meta
     this.reason = reason
@@ -29,16 +30,23 @@ export class OpaqueObject {
     this.#handle = context.handle
   }
 
+  /** The object's id. */
   get id(): ObjectId {
     return this.meta.id
   }
 
+  /** The object's typename. */
   get typename(): string {
     return this.meta.typename
   }
 
   /** The members that are blobs: key (with dots between the levels of nesting) and id. */
-  get blobs(): { key: string; id: ObjectId }[] {
+  get blobs(): {
+    /** What `blob` takes. */
+    key: string
+    /** Or this. */
+    id: ObjectId
+  }[] {
     const found: { key: string; id: ObjectId }[] = []
     const pending: [path: string, node: Metadata][] = [['', this.meta]]
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {

@@ -67,7 +67,7 @@ function rowsOf(meta: Metadata, columns: readonly Data[]): number {
 
 /** The types of the columns themselves, which a schema with equal names can have wrong. */
 export function columnTypes(batch: RecordBatch): DataType[] {
-  return batch.data.children.map(child => child.type)
+  return columnsOf(batch).map(column => column.type)
 }
 
 export function describeBatch(batch: RecordBatch, schema: Draft): ObjectDraft {
@@ -88,11 +88,19 @@ export function describeBatch(batch: RecordBatch, schema: Draft): ObjectDraft {
 /** The columns of a batch; refuses a batch that is not one (fields without data, rows missing). */
 export function columnsOf(batch: RecordBatch): readonly Data[] {
   const columns = batch.data.children as readonly Data[]
-  const complete = columns.length === batch.schema.fields.length
-  if (!complete || columns.some(column => column?.length !== batch.numRows)) {
+  const { fields } = batch.schema
+  if (columns.length !== fields.length) {
     throw new VineyardError(
       'ERR_VINEYARD_TYPE',
-      'a RecordBatch whose columns are incomplete cannot be stored'
+      `a RecordBatch with ${fields.length} fields and ${columns.length} columns cannot be stored: apache-arrow's` +
+        ' select() keeps data that does not match its fields. Take selectAt(), with the indices of the columns'
+    )
+  }
+  const short = columns.findIndex(column => column?.length !== batch.numRows)
+  if (short >= 0) {
+    throw new VineyardError(
+      'ERR_VINEYARD_TYPE',
+      `column ${columnName(batch.schema, short)} has no data for the ${batch.numRows} rows of its RecordBatch`
     )
   }
   return columns

@@ -17,6 +17,7 @@ export class DataFrameBatch extends RowBatch {
   /** Labels of the columns as pandas has them; the names in the schema are these as texts. */
   readonly labels: readonly Label[]
 
+  /** @hidden Made by `client.get`. */
   constructor(
     schema: Schema,
     columns: readonly Data[],

@@ -6,6 +6,7 @@ export class Index {
   constructor(
     /** Name of the index; null for none. */
     readonly name: Label,
+    /** The labels, one for each row. */
     readonly values: Vector
   ) {}
 }

@@ -19,6 +19,7 @@ export class Series {
   constructor(
     /** Name of the series; null for none. */
     readonly name: Label,
+    /** One value for each label. */
     readonly values: Vector,
     /** Labels of the values; opaque where Python pickled them (a MultiIndex). */
     readonly index: Index | OpaqueObject

@@ -13,9 +13,13 @@ import { numberColumn } from '../tensor/tensor-column.js'
 /** A pandas SparseArray: `length` elements, all `fillValue` but those at `indices`. */
 export class SparseArray {
   constructor(
+    /** How many elements there are, stored or not. */
     readonly length: number,
+    /** What the elements are that are not stored. */
     readonly fillValue: number | bigint,
+    /** Where the stored elements are. */
     readonly indices: Int32Array<ArrayBufferLike>,
+    /** The stored elements. */
     readonly values: TensorArray,
     /** numpy's text for the type of an element. */
     readonly dtype: string

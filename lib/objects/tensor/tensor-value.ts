@@ -1,5 +1,5 @@
 import { VineyardError } from '../../errors.js'
-import { checkOptions } from '../../options.js'
+import { checkOptions, isAnything, isString } from '../../options.js'
 import { dtypeNamed, dtypeOfArray } from './dtype.js'
 import type { Dtype, TensorArray } from './dtype.js'
 
@@ -81,7 +81,7 @@ export function tensor(
   data: NodeJS.TypedArray | readonly (number | bigint | boolean | string | null)[],
   options: TensorOptions = {}
 ): NumericTensor | StringTensor {
-  checkOptions(options, ['shape', 'dtype', 'partitionIndex'])
+  checkOptions(options, { shape: isAnything, dtype: isString, partitionIndex: isAnything })
   const { shape, dtype, partitionIndex = [] } = options
   for (const [name, value] of Object.entries({ shape, partitionIndex })) {
     if (value !== undefined && !isShape(value)) {

@@ -128,6 +128,19 @@ describe('vineyard::RecordBatch', () => {
     expect(read[0]?.schema).to.equal(read[1]?.schema)
   })
 
+  it('says what is wrong with a selection by apache-arrow, and what to take instead', () => {
+    const columns = { x: Int32Array.of(1, 2), y: Float64Array.of(3, 4), z: Float64Array.of(5, 6) }
+    const batch = arrow.tableFromArrays(columns).batches[0] as RecordBatch
+    expect(() => describeValue(batch.select(['z'])))
+      .to.throw(/1 fields and \d columns cannot be stored.*selectAt\(\)/)
+      .with.property('code', 'ERR_VINEYARD_TYPE')
+    expect(
+      roundTrip(batch.selectAt([2]))
+        .toArray()
+        .map(String)
+    ).to.deep.equal(['{"z": 5}', '{"z": 6}'])
+  })
+
   it('names the column that cannot be stored', () => {
     const data = arrow.makeData({ type: new arrow.Int32(), length: 3, data: new Int32Array(3) })
     const type = new arrow.List(new arrow.Field('item', new arrow.Int32()))
