@@ -1,3 +1,4 @@
+import { native } from '../native.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { allocateBlobs, dropBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
@@ -41,9 +42,9 @@ export class BlockPool {
     this.#blockSize = Math.max(smallestBlock, Math.min(largestBlock, share))
   }
 
-  /** Whether a chunk of `size` bytes is small enough for a block. */
+  /** Whether a chunk of `size` bytes is small enough for a block. Without views of shared memory nothing can stay in one. */
   suits(size: number): boolean {
-    return size <= this.#blockSize / chunksInBlock
+    return native.externalBuffers && size <= this.#blockSize / chunksInBlock
   }
 
   /** Whether a chunk of `size` bytes has a place now. */

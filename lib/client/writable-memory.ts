@@ -1,4 +1,4 @@
-import { native } from '../native.js'
+import type { Region } from '../memory/region.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
 
@@ -10,17 +10,19 @@ export class WritableMemory {
   readonly floats: Float64Array
   /** Bytes from the start that have been given out. */
   used = 0
+  readonly #region: Region
 
   constructor(connection: Connection, payload: Payload) {
     const { offset, size } = payload
-    const view = connection.descriptors.region(payload).writableView(offset, size)
+    this.#region = connection.descriptors.region(payload)
+    const view = this.#region.writableView(offset, size)
     this.payload = payload
     this.bytes = new Uint8Array(view)
     this.floats = new Float64Array(view, 0, Math.floor(size / 8))
   }
 
-  /** Ends the access. The blob itself is not affected. */
+  /** Ends the access: from here on the blob has what was written. */
   close(): void {
-    native.detach(this.bytes.buffer as ArrayBuffer)
+    this.#region.closeWritable(this.payload.offset, this.bytes.buffer as ArrayBuffer)
   }
 }

@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { VineyardError } from '../errors.js'
 import { native, type Mapping } from '../native.js'
+import { writeMemoryFile } from './memory-file.js'
 import { Windows } from './windows.js'
 
 const regions = new Map<string, Region>()
@@ -74,10 +75,19 @@ export class Region {
     return this.#readMapping().view(offset, size)
   }
 
-  /** A writable external view, for a blob that this process created and has not sealed. */
+  /**
+   * Memory to fill, for a blob that this process created and has not sealed: a writable external view, or where the
+   * runtime forbids those memory that `closeWritable` copies from.
+   */
   writableView(offset: number, size: number): ArrayBuffer {
     this.#check(offset, size)
-    return this.#writeMapping().view(offset, size)
+    return native.externalBuffers ? this.#writeMapping().view(offset, size) : new ArrayBuffer(size)
+  }
+
+  /** Ends the access through a writable view: from here on the blob has what was written. */
+  closeWritable(offset: number, view: ArrayBuffer): void {
+    if (!native.externalBuffers) writeMemoryFile(this.#fd, offset, new Uint8Array(view))
+    native.detach(view)
   }
 
   /** A copy of bytes, in memory of its own. */
@@ -94,6 +104,12 @@ export class Region {
   /** Runs `fill` on the memory of a blob that this process created and has not sealed. */
   write(offset: number, size: number, fill: (target: Uint8Array) => void): void {
     this.#check(offset, size)
+    if (!native.externalBuffers) {
+      const view = this.writableView(offset, size)
+      fill(new Uint8Array(view))
+      this.closeWritable(offset, view)
+      return
+    }
     ;(this.#writeWindows ??= new Windows(this.#writeMapping())).use(offset, size, fill)
   }
 

@@ -1,3 +1,4 @@
+import { readMemoryFile, writeMemoryFile } from '../memory/memory-file.js'
 import { native, type Mapping } from '../native.js'
 
 /** Node 20 has no ArrayBuffer of more than 4 GiB. */
@@ -8,6 +9,8 @@ export class PoolBytes {
   readonly #fd: number
   readonly #size: number
   #mapping: Mapping | undefined
+  /** Where the runtime forbids views: what `views` returned instead, and where it is from. */
+  readonly #copies = new Map<Uint8Array, number>()
 
   constructor(fd: number, size: number) {
     this.#fd = fd
@@ -16,6 +19,11 @@ export class PoolBytes {
 
   /** Views of a stretch, in order. To be given to `release`, after which they are empty. */
   views(offset: number, size: number): Uint8Array[] {
+    if (!native.externalBuffers) {
+      const copy = readMemoryFile(this.#fd, offset, size)
+      this.#copies.set(copy, offset)
+      return [copy]
+    }
     this.#mapping ??= native.map(this.#fd, this.#size, true)
     const views: Uint8Array[] = []
     for (let at = 0; at < size; at += largestView) {
@@ -32,8 +40,19 @@ export class PoolBytes {
     return copy
   }
 
+  /** Makes what was written into views be in the pool, for those that are copies. */
+  written(views: readonly Uint8Array[]): void {
+    for (const view of views) {
+      const offset = this.#copies.get(view)
+      if (offset !== undefined) writeMemoryFile(this.#fd, offset, view)
+    }
+  }
+
   release(views: readonly Uint8Array[]): void {
-    for (const view of views) native.detach(view.buffer as ArrayBuffer)
+    for (const view of views) {
+      this.#copies.delete(view)
+      native.detach(view.buffer as ArrayBuffer)
+    }
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
-import { argumentError, checkOptions } from '../options.js'
+import { checkOptions, isInteger, isSignal } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { WindowLimits } from '../protocol/window.js'
@@ -25,6 +25,8 @@ import { NotifiedWindow, PolledWindow, type Window } from './window.js'
 /** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
 const defaultWindowChunks = 256
 const defaultWindowShare = 1 / 4
+
+const isSize = isInteger(1)
 
 /** Options of `stream.openWriter`. */
 export interface WriterOptions {
@@ -140,7 +142,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * the stream without this chunk and usable.
    */
   async append(value: In | ObjectId | Uint8Array, options?: { signal?: AbortSignal }): Promise<ObjectId> {
-    if (options !== undefined) checkOptions(options, ['signal'])
+    if (options !== undefined) checkOptions(options, { signal: isSignal })
     const { accepted } = await this.#inTurn(signal => this.#send(value, signal), options?.signal)
     try {
       return await accepted
@@ -172,13 +174,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * What is never appended is freed when the writer is closed.
    */
   async allocate(size: number, options: { signal?: AbortSignal } = {}): Promise<Buffer> {
-    checkOptions(options, ['signal'])
-    if (!Number.isSafeInteger(size) || size < 1) {
-      throw argumentError(
-        'ERR_OUT_OF_RANGE',
-        `The "size" argument must be an integer >= 1. Received ${String(size)}`
-      )
-    }
+    checkOptions(options, { signal: isSignal })
+    isSize(size, '"size" argument')
     this.#refuseWhatCannotFit(size)
     return this.#inTurn(signal => this.#allocate(size, signal), options.signal)
   }
@@ -314,8 +311,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     const { sendPlaced } = this.#sender
     if (payload !== undefined && sendPlaced?.canSend(placed.template) === true) {
       return this.#sendWith(payload.size, signal, () => {
-        this.#allocated.delete(buffer)
-        native.detach(buffer)
+        this.#take(buffer, payload)
         return sendPlaced.send(placed, payload)
       })
     }
@@ -331,8 +327,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     const payload = this.#allocated.get(buffer)
     if (payload !== undefined) {
       return this.#sendWith(payload.size, signal, () => {
-        this.#allocated.delete(buffer)
-        native.detach(buffer)
+        this.#take(buffer, payload)
         return this.#sender.sendBlob(payload)
       })
     }
@@ -342,6 +337,12 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       const taken = structuredClone(buffer, { transfer: [buffer] })
       return this.#sender.send(BlobDraft.copyOf(taken), taken.byteLength, signal)
     })
+  }
+
+  /** Takes memory from `allocate` away from whoever filled it. */
+  #take(buffer: ArrayBuffer, payload: Payload): void {
+    this.#allocated.delete(buffer)
+    this.#connection.descriptors.region(payload).closeWritable(payload.offset, buffer)
   }
 
   /** Sends one chunk when the window has room for it. */

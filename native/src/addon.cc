@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <climits>
+#include <cstdlib>
 
 #include "arguments.h"
 #include "channel.h"
@@ -202,6 +203,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<CreateCompressor>(*state, exports, "createCompressor");
   Export<CreateDecompressor>(*state, exports, "createDecompressor");
   Export<MarkLongIntegers>(*state, exports, "markLongIntegers");
+  // What Electron is like can be tried anywhere.
+  const bool forbidden = std::getenv("VINEYARD_STREAMS_NO_EXTERNAL_BUFFERS") != nullptr;
+  state->external_buffers_allowed = !forbidden && ExternalBuffersAllowed(env);
+  exports.Set("externalBuffers", Napi::Boolean::New(env, state->external_buffers_allowed));
   return exports;
 }
 }  // namespace

@@ -70,7 +70,7 @@ class EnvState {
   /** Set while native code constructs an object of a class above; a constructor called from JavaScript finds
    * null. */
   void* under_construction = nullptr;
-  /** False after a runtime refused (Electron): views are copies then, where that is possible at all. */
+  /** False where the runtime refuses (Electron): views of read-only mappings are copies then, others are not to be had. */
   bool external_buffers_allowed = true;
 
   void Opened(Closable* closable) { open_.insert(closable); }

@@ -63,10 +63,6 @@ napi_value Mapping::ExternalView(char* data, size_t length) {
   if (status == napi_ok) return view;
   // Some failures run the finalizer at once, others never.
   if (region_->finalizers_due() == finalizers_due) region_->ViewFinalized();
-  if (status == napi_no_external_buffers_allowed) {
-    state_->external_buffers_allowed = false;
-    return Copy(data, length);
-  }
   bool pending = false;
   napi_is_exception_pending(env, &pending);
   if (!pending) ThrowRangeError(env, "ERR_OUT_OF_RANGE", "The view is larger than an ArrayBuffer can be");
@@ -90,6 +86,13 @@ napi_value Mapping::Copy(const char* data, size_t length) {
 Napi::Value Mapping::Close(const Napi::CallbackInfo& call) {
   if (region_ != nullptr) std::exchange(region_, nullptr)->MappingClosed();
   return call.Env().Undefined();
+}
+
+bool ExternalBuffersAllowed(napi_env env) {
+  static char byte;
+  napi_value view = nullptr;
+  return napi_create_external_arraybuffer(env, &byte, 1, nullptr, nullptr, &view) !=
+         napi_no_external_buffers_allowed;
 }
 
 Napi::Value DetachView(const Napi::CallbackInfo& call) {

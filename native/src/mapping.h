@@ -32,6 +32,9 @@ class Mapping {
   size_t length_;
 };
 
+/** Whether the runtime allows external ArrayBuffers, found out by making one. */
+bool ExternalBuffersAllowed(napi_env env);
+
 /** Detaches a view that `Mapping.view` of this environment made. */
 Napi::Value DetachView(const Napi::CallbackInfo& call);
 

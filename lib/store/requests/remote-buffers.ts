@@ -53,6 +53,7 @@ function upload(
       for (const blob of made) engine.blobs.delete(blob)
       throw new RequestError(Status.ObjectNotExists, 'the blob was deleted while it was being filled')
     }
+    engine.bytes.written(views)
     for (const blob of made) engine.blobs.seal(blob)
     for (const blob of made) engine.blobs.refer(peer, blob.id)
     return reply(all)
