@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../abort.js'
 import { connectTracing, errorChannel, requestTracing, type ConnectMessage } from '../diagnostics/channels.js'
 import '../diagnostics/debug-log.js'
+import { traced } from '../diagnostics/trace.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type ChannelMessage, type NativeError } from '../native.js'
@@ -215,7 +216,7 @@ export class Connection {
 
   #traced(body: RequestBody, waits: boolean, send: () => Promise<JsonObject>): Promise<JsonObject> {
     if (!requestTracing.hasSubscribers) return send()
-    return requestTracing.tracePromise(send, { type: body.type, waits, address: this.#address })
+    return traced(requestTracing, send, { type: body.type, waits, address: this.#address })
   }
 
   /** Whether blobs are compressed on their way. */

@@ -7,31 +7,39 @@ import {
   waitTracing,
   type WaitMessage
 } from '../diagnostics/channels.js'
+import { traced } from '../diagnostics/trace.js'
 import type { VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 
 /** Plain numbers since the client connected, or since a stream object was made. Sizes are bytes, times milliseconds. */
 export interface StreamStats {
+  /** Chunks that readers have handed out. */
   chunksRead: number
+  /** Chunks that writers have sent. */
   chunksWritten: number
   /** Chunks that were copied out of shared memory, because the budget was used up or `copy` was asked for. */
   chunksCopied: number
   /** Leased chunks that the garbage collector gave back, instead of `release`. */
   chunksCollected: number
+  /** Bytes of shared memory in the chunks read. */
   bytesRead: number
+  /** Bytes of shared memory in the chunks written. */
   bytesWritten: number
   /** Chunks that readers were too slow for, of streams with the policy 'drop'. */
   chunksMissed: number
-  /** How often a writer waited for its window, and for how long. */
+  /** How often a writer waited for its window. */
   waits: number
+  /** For how long. */
   waitMs: number
   /** How long writers waited for memory. On the store this includes the time of the requests that asked for it. */
   memoryWaitMs: number
-  /** How often a reader waited for a chunk to come, and for how long. */
+  /** How often a reader waited for a chunk to come. */
   readWaits: number
+  /** For how long. */
   readWaitMs: number
-  /** Bytes of the server's memory that are kept leased now, and at most so far. */
+  /** Bytes of the server's memory that are kept leased now. */
   leasedBytes: number
+  /** The most that were leased at a time so far. */
   leasedBytesHighWater: number
 }
 
@@ -110,7 +118,7 @@ export class Counters {
     const started = performance.now()
     try {
       if (!waitTracing.hasSubscribers) return await work()
-      return await waitTracing.tracePromise(work, { for: reason, stream: this.#stream })
+      return await traced(waitTracing, work, { for: reason, stream: this.#stream })
     } finally {
       const ms = performance.now() - started
       for (const stats of this.#all) {

@@ -20,6 +20,7 @@ export interface RequestMessage {
   type: string
   /** Whether the reply may depend on somebody else: a chunk, a name, memory. */
   waits: boolean
+  /** Path of the server's socket, or its endpoint. */
   address: string
 }
 
@@ -33,11 +34,13 @@ export interface WaitMessage {
 
 /** One chunk of a stream, or a value of `client.get` where `stream` is undefined. */
 export interface ChunkMessage {
+  /** Id of the stream. */
   stream: ObjectId | undefined
   /** Bytes of shared memory. */
   bytes: number
 }
 
+/** A leased chunk was given back. */
 export interface ReleasedMessage extends ChunkMessage {
   /** Whether the garbage collector gave it back, instead of `release`. */
   collected: boolean
@@ -45,9 +48,11 @@ export interface ReleasedMessage extends ChunkMessage {
 
 /** A stream failed, or a connection was lost. */
 export interface ErrorMessage {
+  /** Why. */
   error: VineyardError
-  /** Which end of which stream learnt of it; undefined for a connection. */
+  /** The stream; undefined for a connection. */
   stream: ObjectId | undefined
+  /** Which end of it learnt of the failure; undefined for a connection. */
   end: 'reader' | 'writer' | undefined
   /** The server of the lost connection. */
   address: string | undefined

@@ -126,6 +126,25 @@ onEachServer('Diagnostics channels', '16Mi', bench => {
     expect(client.stats()).to.include({ chunksWritten: 2, bytesRead: 20 })
   })
 
+  it('take the end of a stream for what it is, no failure', async () => {
+    const stream = await ByteStream.create(client)
+    const seen = async (): Promise<void> => {
+      const writer = await stream.openWriter()
+      const reader = await stream.openReader()
+      const first = reader.next()
+      await writer.append(Buffer.alloc(10))
+      await first
+      const last = reader.next()
+      await writer.finish()
+      expect(await last).to.include({ done: true })
+    }
+    let waits: object[] = []
+    const requests = await published<object>('tracing:vineyard-streams:request:error', async () => {
+      waits = await published('tracing:vineyard-streams:wait:error', seen)
+    })
+    expect([...requests, ...waits]).to.deep.equal([])
+  })
+
   it('tell of a stream that failed, at both ends', async () => {
     const stream = await ByteStream.create(client)
     const errors = await published<ErrorMessage>('vineyard-streams:error', async () => {
