@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { managers, nodes, output, Project, readmeProgram, tarball } from './support.js'
+import { managers, nodes, output, Project, readmeProgram, root, tarball } from './support.js'
 
 const printed = '"id": 1, "price": 0.5'
 
@@ -14,6 +14,10 @@ describe('The packed package', () => {
       'package/dist/index.d.ts',
       'package/prebuilds/linux-x64/vineyard_streams.node',
       'package/README.md',
+      'package/examples/README.md',
+      'package/examples/worker-pool.js',
+      'package/examples/model.py',
+      'package/benchmarks/README.md',
       'package/LICENSE',
       'package/NOTICE'
     ])
@@ -100,6 +104,31 @@ describe('The installed package', () => {
     const text = await first.node(['workers.js'])
     expect(text.split(printed)).to.have.lengthOf(4)
     expect(text.match(/exit 0/g)).to.have.lengthOf(3)
+  })
+
+  it('has types that hold without skipLibCheck', async () => {
+    first.write(
+      'types.ts',
+      `import * as all from 'vineyard-streams'\nexport const client = await all.connect()\n`
+    )
+    const compiler = [
+      join(root, 'node_modules/typescript/lib/tsc.js'),
+      ...[
+        '--noEmit',
+        '--strict',
+        '--exactOptionalPropertyTypes',
+        '--target',
+        'es2023',
+        '--module',
+        'nodenext'
+      ],
+      ...['--lib', 'es2023,esnext.disposable', '--skipLibCheck', 'false'],
+      ...['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+    ]
+    const text = await first.node([...compiler, 'types.ts']).catch((error: Error) => error.message)
+    // Not what others' types say of themselves.
+    const ours = text.split('\n').filter(line => /^(types\.ts|node_modules\/vineyard-streams\/)/.test(line))
+    expect(ours.join('\n')).to.equal('')
   })
 
   it('can be loaded twice in one process', async () => {

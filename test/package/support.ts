@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+export const root = fileURLToPath(new URL('../../../', import.meta.url))
 /** Pinned package managers and versions of Node: `npm ci --prefix test/package/tools`. */
 const tools = join(root, 'test/package/tools/node_modules')
 
