@@ -108,6 +108,8 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_TYPE'
   /** Metadata that is inconsistent or hostile. */
   | 'ERR_VINEYARD_METADATA'
+  /** The server refuses what does not go together, such as a name for an object that was not persisted. */
+  | 'ERR_VINEYARD_INVALID'
   /** The server does not offer this. */
   | 'ERR_VINEYARD_UNSUPPORTED'
   /** The native part of the package could not be loaded; the message says what was tried and what to do. */
@@ -116,7 +118,7 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_SERVER'
 
 const codeOfStatus: Partial<Record<StatusCode, VineyardErrorCode>> = {
-  1: 'ERR_VINEYARD_PROTOCOL',
+  1: 'ERR_VINEYARD_INVALID',
   6: 'ERR_VINEYARD_UNSUPPORTED',
   11: 'ERR_VINEYARD_EXISTS',
   12: 'ERR_VINEYARD_NOT_FOUND',
@@ -141,7 +143,9 @@ const codeOfStatus: Partial<Record<StatusCode, VineyardErrorCode>> = {
 
 const brand = Symbol.for('vineyard-streams.VineyardError')
 
+/** What led to a VineyardError. */
 export interface VineyardErrorOptions {
+  /** The error behind this one. */
   cause?: unknown
   /** Upstream's numeric status, where the error came from a server or has a counterpart there. */
   status?: number
@@ -152,7 +156,9 @@ export interface VineyardErrorOptions {
  * code) and aborted waits (`AbortError`). `instanceof` works across copies of the package.
  */
 export class VineyardError extends Error {
+  /** For logs. */
   override readonly name = 'VineyardError'
+  /** What happened, for programs: docs/errors.md lists all codes. */
   readonly code: VineyardErrorCode
   /** Upstream's numeric status, e.g. 12. */
   readonly status: number | undefined

@@ -1,10 +1,11 @@
 import { abortable, AbortError, throwIfAborted } from '../abort.js'
+import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import { BlobDraft, type Metadata } from '../objects/model.js'
 import { describe } from '../objects/registry.js'
-import { argumentError, checkOptions } from '../options.js'
-import { checkObjectId, type ObjectId } from '../protocol/ids.js'
+import { checkOptions, isBoolean, isInteger, isOneOf, isSignal, isString, isText } from '../options.js'
+import { checkObjectId, isBlobId, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import { sweep } from '../streams/orphans.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
@@ -12,7 +13,7 @@ import { ClientCore } from './client-core.js'
 import type { StreamStats } from './counters.js'
 import { buildObject } from './object-builder.js'
 import * as requests from './requests.js'
-import type { Status } from './requests.js'
+import type { Status as ServerStatus } from './requests.js'
 import { connectionSettings, type ConnectOptions } from './settings.js'
 
 /** Upstream takes -1 for "all": the limit is an unsigned integer there. */
@@ -22,6 +23,7 @@ const noLimit = -1
 export interface PutOptions {
   /** What a RecordBatch or Table becomes: itself by default, or a vineyard::DataFrame, which Python reads as pandas. */
   as?: 'recordbatch' | 'dataframe' | undefined
+  /** Ends the wait; what was stored all the same is deleted. */
   signal?: AbortSignal | undefined
 }
 
@@ -33,6 +35,15 @@ export interface GetOptions {
    * `true` takes a lease.
    */
   zeroCopy?: boolean | undefined
+  /** Ends the wait. */
+  signal?: AbortSignal | undefined
+}
+
+/** Options of `client.getName`. */
+export interface GetNameOptions {
+  /** Wait until somebody puts the name, instead of ERR_VINEYARD_NOT_FOUND; false by default. */
+  wait?: boolean | undefined
+  /** Ends the wait. */
   signal?: AbortSignal | undefined
 }
 
@@ -48,10 +59,13 @@ export interface DeleteOptions {
 export interface ListOptions {
   /** Glob on the typename, '*' by default; a full-match regular expression with `regex`. */
   pattern?: string | undefined
+  /** Whether `pattern` is a regular expression; false by default. */
   regex?: boolean | undefined
   /** How many at most; all by default. */
   limit?: number | undefined
 }
+
+const listChecks = { pattern: isString, regex: isBoolean, limit: isInteger(0) }
 
 /** The same numbers for all streams of a client, and the values that it got. */
 export type ClientStats = StreamStats
@@ -104,10 +118,10 @@ export class Client {
    * is allocated, or ERR_VINEYARD_NO_MEMORY.
    */
   async put(value: unknown, options: PutOptions = {}): Promise<ObjectId> {
-    checkOptions(options, ['as', 'signal'])
+    checkOptions(options, { as: isOneOf('recordbatch', 'dataframe'), signal: isSignal })
     throwIfAborted(options.signal)
     const { connection } = this.core
-    const draft = describe(value, { as: checkAs(options.as) })
+    const draft = describe(value, { as: options.as })
     const built = buildObject(connection, draft, {
       wait: false,
       scoped: !(draft instanceof BlobDraft),
@@ -121,7 +135,7 @@ export class Client {
    * with ERR_VINEYARD_NOT_FOUND.
    */
   async get<T = any>(id: ObjectId | string, options: GetOptions = {}): Promise<T> {
-    checkOptions(options, ['zeroCopy', 'signal'])
+    checkOptions(options, { zeroCopy: isBoolean, signal: isSignal })
     throwIfAborted(options.signal)
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
@@ -150,7 +164,7 @@ export class Client {
     ids: ObjectId | string | readonly (ObjectId | string)[],
     options: DeleteOptions = {}
   ): Promise<void> {
-    checkOptions(options, ['force', 'deep'])
+    checkOptions(options, { force: isBoolean, deep: isBoolean })
     const list = (Array.isArray(ids) ? ids : [ids]).map(id => checkObjectId(id))
     await requests.deleteData(this.core.connection, list, {
       force: options.force ?? false,
@@ -160,19 +174,33 @@ export class Client {
 
   /** Metadata of the objects whose typename matches. */
   async list(options: ListOptions = {}): Promise<Metadata[]> {
-    checkOptions(options, ['pattern', 'regex', 'limit'])
-    const { pattern = '*', regex = false, limit } = options
-    return requests.listData(this.core.connection, pattern, regex, checkLimit(limit))
+    checkOptions(options, listChecks)
+    const { pattern = '*', regex = false, limit = noLimit } = options
+    return requests.listData(this.core.connection, pattern, regex, limit)
   }
 
-  /** Gives an object a name, replacing the name's earlier object. The object must be persistent (`persist`). */
+  /**
+   * Gives an object a name, replacing the name's earlier object. Rejects with ERR_VINEYARD_INVALID for one that is not
+   * persistent (`persist`), and for a blob.
+   */
   async putName(id: ObjectId | string, name: string): Promise<void> {
-    await requests.putName(this.core.connection, checkObjectId(id), checkName(name))
+    const objectId = checkObjectId(id)
+    try {
+      await requests.putName(this.core.connection, objectId, checkName(name))
+    } catch (cause) {
+      const { status } = cause as VineyardError
+      if (status !== Status.Invalid || isBlobId(objectId)) throw cause
+      throw new VineyardError(
+        'ERR_VINEYARD_INVALID',
+        `only a persistent object can have a name: await client.persist('${objectId}') first`,
+        { status, cause }
+      )
+    }
   }
 
   /** The object of a name. With `wait` it waits until somebody puts the name, otherwise ERR_VINEYARD_NOT_FOUND. */
-  async getName(name: string, options: { wait?: boolean; signal?: AbortSignal } = {}): Promise<ObjectId> {
-    checkOptions(options, ['wait', 'signal'])
+  async getName(name: string, options: GetNameOptions = {}): Promise<ObjectId> {
+    checkOptions(options, { wait: isBoolean, signal: isSignal })
     const { signal } = options
     throwIfAborted(signal)
     checkName(name)
@@ -187,9 +215,9 @@ export class Client {
 
   /** Names that match a glob, with their objects. */
   async listNames(options: ListOptions = {}): Promise<Record<string, ObjectId>> {
-    checkOptions(options, ['pattern', 'regex', 'limit'])
-    const { pattern = '*', regex = false, limit } = options
-    return requests.listNames(this.core.connection, pattern, regex, checkLimit(limit))
+    checkOptions(options, listChecks)
+    const { pattern = '*', regex = false, limit = noLimit } = options
+    return requests.listNames(this.core.connection, pattern, regex, limit)
   }
 
   /** Makes an object and its members visible to other instances; only persistent objects can have names. */
@@ -208,7 +236,7 @@ export class Client {
   }
 
   /** What the server says of its memory and connections. */
-  async status(): Promise<Status> {
+  async status(): Promise<ServerStatus> {
     return requests.instanceStatus(this.core.connection)
   }
 
@@ -262,24 +290,7 @@ export class Client {
   }
 }
 
-function checkAs(as: unknown): 'recordbatch' | 'dataframe' | undefined {
-  if (as === undefined || as === 'recordbatch' || as === 'dataframe') return as
-  throw argumentError(
-    'ERR_INVALID_ARG_VALUE',
-    `The "as" option must be 'recordbatch' or 'dataframe'. Received ${String(as)}`
-  )
-}
-
-function checkName(name: unknown): string {
-  if (typeof name === 'string' && name !== '') return name
-  throw argumentError('ERR_INVALID_ARG_TYPE', 'The "name" argument must be a string that is not empty')
-}
-
-function checkLimit(limit: number | undefined): number {
-  if (limit === undefined) return noLimit
-  if (Number.isSafeInteger(limit) && limit >= 0) return limit
-  throw argumentError(
-    'ERR_OUT_OF_RANGE',
-    `The "limit" option must be an integer >= 0. Received ${String(limit)}`
-  )
+function checkName(name: string): string {
+  isText(name, '"name" argument')
+  return name
 }

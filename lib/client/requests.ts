@@ -422,13 +422,17 @@ export async function dropStream(connection: Connection, id: ObjectId): Promise<
 
 /** What a server says of its memory and connections. */
 export interface Status {
+  /** The server's number in its cluster. */
   instanceId: number | bigint
+  /** 'local', or 'distributed' for a vineyardd with etcd. */
   deployment: string
   /** Bytes of live blobs, as they were asked for. */
   memoryUsage: number
   /** Bytes of the whole pool. */
   memoryLimit: number
+  /** Connections over the Unix socket. */
   ipcConnections: number
+  /** Connections over TCP. */
   rpcConnections: number
   /** Requests that wait for something: a chunk, a name, memory. */
   deferredRequests: number

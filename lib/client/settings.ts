@@ -1,5 +1,5 @@
 import { VineyardError } from '../errors.js'
-import { argumentError, checkOptions } from '../options.js'
+import { checkOptions, isBoolean, isDuration, isSignal, isString, isText } from '../options.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
 
 /** How connections of one client are made; forks, readers and writers use the same. */
@@ -20,7 +20,9 @@ export interface ConnectionSettings {
 
 /** Options of `connect`. */
 export interface ConnectOptions {
+  /** For a server that asks for it; with `password`. */
   username?: string | undefined
+  /** Goes with `username`; both travel in plain text. */
   password?: string | undefined
   /** Ends the attempt to connect. */
   signal?: AbortSignal | undefined
@@ -38,6 +40,14 @@ export interface ConnectOptions {
   extensions?: boolean | undefined
 }
 
+const connectChecks = {
+  username: isString,
+  password: isString,
+  signal: isSignal,
+  timeout: isDuration,
+  compression: isBoolean
+}
+
 const defaultTimeout = 60_000
 /** Where vineyardd listens unless told otherwise, as the Python client looks for it. */
 const defaultSocket = '/var/run/vineyard.sock'
@@ -52,18 +62,10 @@ function resolveAddress(address: string | undefined): string {
 }
 
 export function connectionSettings(address: unknown, options: ConnectOptions = {}): ConnectionSettings {
-  checkOptions(options, ['username', 'password', 'signal', 'timeout', 'compression'], ['extensions'])
-  if (address !== undefined && (typeof address !== 'string' || address === '')) {
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "address" argument must be a path or tcp://host:port')
-  }
+  checkOptions(options, connectChecks, { internal: { extensions: isBoolean } })
+  if (address !== undefined) isText(address, '"address" argument')
   const { timeout = defaultTimeout } = options
-  if (typeof timeout !== 'number' || !(timeout >= 0)) {
-    throw argumentError(
-      'ERR_OUT_OF_RANGE',
-      `The "timeout" option must be a number of milliseconds. Received ${String(timeout)}`
-    )
-  }
-  const resolved = resolveAddress(address)
+  const resolved = resolveAddress(address as string | undefined)
   const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(resolved) ?? []
   if (scheme !== undefined && scheme !== 'tcp') {
     throw new VineyardError(

@@ -19,7 +19,7 @@ const collected = new FinalizationRegistry<Remainder>(remainder => {
 export interface HandleOwner {
   /** A new handle. The memory goes back when all have been released. */
   handle(): LeaseHandle
-  /** Called by a handle, once each. */
+  /** @internal Called by a handle, once each. */
   dropHandle(): void
 }
 

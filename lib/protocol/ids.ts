@@ -4,7 +4,10 @@
  */
 
 /** 'o' + 16 hex digits, as Python prints it. A blob's first digit is 8 or more. */
-export type ObjectId = string & { readonly __objectId: never }
+export type ObjectId = string & {
+  /** For the compiler only, which tells ids from other texts by it. */
+  readonly __objectId: never
+}
 
 const form = /^o[0-9a-f]{16}$/
 

@@ -2,12 +2,17 @@ import type { Engine } from './engine.js'
 
 /** A snapshot of a store. Sizes are bytes. */
 export interface StoreStatus {
+  /** Always 0: a store is an instance of its own. */
   instanceId: number
+  /** Always 'local', as a vineyardd without etcd says. */
   deployment: string
   /** Sum of the requested sizes of all blobs whose memory is in use, deleted ones that are still held included. */
   memoryUsage: number
+  /** Bytes of the whole pool. */
   memoryLimit: number
+  /** Connections over the Unix socket. */
   ipcConnections: number
+  /** Connections over TCP. */
   rpcConnections: number
   /** Requests that wait for an object or a name. */
   deferredRequests: number
@@ -17,9 +22,13 @@ export interface StoreStatus {
   leasedBytes: number
   /** In chunks that foreign readers have left behind and may still look at. */
   keptBytes: number
+  /** Blobs that exist, sealed or not. */
   blobs: number
+  /** Objects with metadata. */
   objects: number
+  /** Names that have been put. */
   names: number
+  /** Streams that have a queue. */
   streams: number
 }
 

@@ -2,7 +2,7 @@ import { rmdirSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { VineyardError } from '../errors.js'
-import { argumentError, checkOptions as checkNames } from '../options.js'
+import { checkOptions as checkNames, isDuration } from '../options.js'
 import { checkOptions, type StoreOptions } from './options.js'
 import type { StoreStatus } from './status.js'
 import { type FromWorker, restoreError, type Started, type ToWorker } from './worker-messages.js'
@@ -17,6 +17,7 @@ function removeSockets(): void {
   for (const store of live) store.removeSocket()
 }
 
+/** Options of `store.close`. */
 export interface CloseOptions {
   /** How long readers may go on taking what finished streams still hold, in ms. Default 5000. */
   drain?: number
@@ -125,14 +126,11 @@ export class Store {
    * (default 5000), then closes all connections, removes the socket and ends the thread. Idempotent.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    checkNames(options, ['drain'])
-    const drain = options.drain ?? 5000
-    if (typeof drain !== 'number' || !(drain >= 0)) {
-      throw argumentError('ERR_OUT_OF_RANGE', 'The "drain" option must be a number of milliseconds')
-    }
-    return (this.#closed ??= this.#close(drain))
+    checkNames(options, { drain: isDuration })
+    return (this.#closed ??= this.#close(options.drain ?? 5000))
   }
 
+  /** Does what `close()` does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -3,7 +3,7 @@ import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader
 import { VineyardError } from '../errors.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
 import { read } from '../objects/registry.js'
-import { argumentError } from '../options.js'
+import { isAnything, isBoolean, isInteger } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
@@ -26,6 +26,7 @@ const typename = 'vineyard::ByteStream'
 /** Large enough that the cost of a chunk does not show beside copying it. */
 const defaultChunkSize = 2 ** 20
 
+/** Options of `createReadStream` of a ByteStream. */
 export interface ByteReadStreamOptions extends ReadStreamOptions {
   /** Give each chunk as a Buffer of its own, in shared memory where the server can keep it, instead of joined bytes. */
   objectMode?: boolean | undefined
@@ -33,6 +34,7 @@ export interface ByteReadStreamOptions extends ReadStreamOptions {
   encoding?: BufferEncoding | undefined
 }
 
+/** Options of the writers of a ByteStream. */
 export interface ByteWriteStreamOptions extends WriteStreamOptions {
   /** Bytes that are gathered into a chunk at most: 1 MiB by default. */
   chunkSize?: number | undefined
@@ -45,6 +47,7 @@ export type Bytes = Uint8Array | readonly Uint8Array[]
 
 /** A stream of bytes: each chunk is a blob. */
 export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOptions> {
+  /** What the metadata of such a stream say it is. */
   static readonly typename = typename
 
   /** Creates a stream on the client's server. */
@@ -61,12 +64,15 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     return new ByteStream(client, await openStreamObject(client, typename, idOrName, options))
   }
 
+  /** @internal */
   protected override readonly decode = readBytes
-  override readonly writerOptionNames = ['chunkSize', 'objectMode']
+  /** @internal */
+  override readonly writerOptions = { chunkSize: isInteger(1), objectMode: isBoolean }
 
   /** A byte-mode Readable whose Buffers are copies, or with `objectMode` one that gives the chunks as they are. */
   override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
-    checkReadStreamOptions(options, ['encoding'])
+    // Node checks the encoding.
+    checkReadStreamOptions(options, { encoding: isAnything })
     const ahead = readAhead(options, [this])
     if (options.objectMode === true)
       return new ChunkReadable(origin => this.connectReader(this.client, options, origin), ahead)
@@ -78,8 +84,8 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
 
   /** A byte-mode Writable, or with `objectMode` one that makes each Buffer a chunk. */
   override createWriteStream(options: ByteWriteStreamOptions = {}): TypedWritable<Bytes> {
-    checkWriteStreamOptions(options, this.writerOptionNames)
-    const chunkSize = checkChunkSize(options.chunkSize)
+    checkWriteStreamOptions(options, this.writerOptions)
+    const { chunkSize = defaultChunkSize } = options
     if (options.objectMode === true)
       return new ChunkWritable(() => this.connectWriter(this.client, options), options)
     return new ByteWritable(() => this.connectWriter(this.client, { ...options, chunkSize }), {
@@ -88,6 +94,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     })
   }
 
+  /** @internal */
   protected override encoder(options: ByteWriteStreamOptions): ChunkEncoder<Bytes> {
     // Without a chunk size, which only byte mode has, what is appended is one chunk.
     const { chunkSize = Infinity, objectMode = false } = options
@@ -151,12 +158,4 @@ function chunksOf(value: Bytes, limit: number): Draft[] {
   }
   if (size > 0 || drafts.length === 0) flush()
   return drafts
-}
-
-function checkChunkSize(chunkSize: number = defaultChunkSize): number {
-  if (Number.isSafeInteger(chunkSize) && chunkSize >= 1) return chunkSize
-  throw argumentError(
-    'ERR_OUT_OF_RANGE',
-    `The "chunkSize" option must be an integer >= 1. Received ${String(chunkSize)}`
-  )
 }

@@ -9,21 +9,24 @@ export interface Chunk<Out> {
 
 /** What a Readable reads from: one reader, or several merged. */
 export interface ChunkSource<Out> {
-  /** The next value with its size, or undefined at the end. */
+  /** @internal The next value with its size, or undefined at the end. */
   nextChunk(): Promise<Chunk<Out> | undefined>
-  /** The next value if it is here already; undefined says nothing about what is to come. */
+  /** @internal The next value if it is here already; undefined says nothing about what is to come. */
   tryNextChunk?(): Chunk<Out> | undefined
   close(): Promise<void>
 }
 
 /** What a Writable writes to: one writer, or several that share the values. */
 export interface ChunkSink<In> {
-  /** Resolves when the value is on its way: held while the window is full or there is no memory. */
+  /** @internal Resolves when the value is on its way: held while the window is full or there is no memory. */
   write(value: In): Promise<void>
-  /** Writes the value if that can be done at once. False, and nothing has happened, if not. Throws as `write` rejects. */
+  /**
+   * @internal Writes the value if that can be done at once. False, and nothing has happened, if not. Throws as `write`
+   * rejects.
+   */
   tryWrite?(value: In): boolean
   finish(): Promise<void>
   close(): Promise<void>
-  /** Told once when it fails from outside, even while nothing is being appended. */
+  /** @internal Told once when it fails from outside, even while nothing is being appended. */
   onFailed(listener: (error: Error) => void): void
 }

@@ -8,6 +8,7 @@ import { readIpc } from '../objects/arrow/ipc.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { bytesOfBlob } from '../objects/opaque.js'
+import { isBoolean } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
 import { numberParts } from '../workers/parts.js'
@@ -26,6 +27,7 @@ import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::DataframeStream'
 
+/** Options of the writers of a DataframeStream. */
 export interface DataframeWriteStreamOptions extends WriteStreamOptions {
   /** Refuse a batch whose schema differs from the first one's (the default). */
   sameSchema?: boolean | undefined
@@ -37,6 +39,7 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
   RecordBatch<T>,
   DataframeWriteStreamOptions
 > {
+  /** What the metadata of such a stream say it is. */
   static readonly typename = typename
 
   /** Creates a stream on the client's server. */
@@ -56,9 +59,12 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
     return new DataframeStream<T>(client, await openStreamObject(client, typename, idOrName, options))
   }
 
+  /** @internal */
   protected override readonly decode = readBatches<T>
-  override readonly writerOptionNames = ['sameSchema']
+  /** @internal */
+  override readonly writerOptions = { sameSchema: isBoolean }
 
+  /** @internal */
   protected override encoder(options: DataframeWriteStreamOptions): ChunkEncoder<RecordBatch<T> | Table<T>> {
     const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
     return {

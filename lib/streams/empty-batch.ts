@@ -3,9 +3,10 @@ import type { Schema, TypeMap } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
 import { bitmapBytes } from '../objects/arrow/bitmap.js'
 import { storageOf } from '../objects/arrow/primitive-types.js'
-import { argumentError } from '../options.js'
+import { isInteger } from '../options.js'
 
 const alignment = 64
+const isRowCount = isInteger(1, 2 ** 31 - 1)
 
 /** A batch of rows without nulls, whose columns lie side by side in memory from `allocate`. */
 export async function emptyBatch<T extends TypeMap>(
@@ -13,12 +14,7 @@ export async function emptyBatch<T extends TypeMap>(
   rows: number,
   allocate: (size: number) => Promise<Buffer>
 ): Promise<RecordBatch<T>> {
-  if (!Number.isSafeInteger(rows) || rows < 1 || rows >= 2 ** 31) {
-    throw argumentError(
-      'ERR_OUT_OF_RANGE',
-      `The "rows" argument must be an integer from 1 to 2147483647. Received ${String(rows)}`
-    )
-  }
+  isRowCount(rows, '"rows" argument')
   let size = 0
   const columns = schema.fields.map(({ name, type }) => {
     const width = type.typeId === Type.Bool ? 0 : storageOf(type)?.width

@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests.js'
-import { argumentError, checkIsObject } from '../options.js'
+import { argumentError, checkClient, checkIsObject, isInteger, isText } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import {
@@ -16,6 +16,7 @@ import { perInstanceKey, StreamGroup } from './stream-group.js'
 import { membersOfParallel } from './stream-types.js'
 
 const typename = 'vineyard::ParallelStream'
+const isCount = isInteger(1)
 
 type AnyStream = VineyardStream<any, any, any>
 
@@ -25,6 +26,7 @@ export interface MemberType<Member extends AnyStream = AnyStream> {
   create(client: Client, options?: CreateStreamOptions): Promise<Member>
 }
 
+/** Options of `ParallelStream.create` for a stream on each instance of a cluster. */
 export interface PerInstanceOptions<Member extends AnyStream = AnyStream> extends CreateStreamOptions {
   /** One stream on each instance of the cluster. */
   perInstance: true
@@ -40,6 +42,7 @@ export interface PerInstanceOptions<Member extends AnyStream = AnyStream> extend
 
 /** A fixed number of streams that are one global object: written and read as one, or one process for each partition. */
 export class ParallelStream<Member extends AnyStream = AnyStream> extends StreamGroup<Member> {
+  /** What the metadata of such a group say it is. */
   static readonly typename = typename
 
   /** Creates `count` streams of a type and the object that holds them. */
@@ -64,6 +67,7 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
     type?: MemberType<Member>,
     options: CreateStreamOptions = {}
   ): Promise<ParallelStream<Member>> {
+    checkClient(client)
     if (typeof countOrOptions !== 'object' || countOrOptions === null) {
       return createParallel(
         client,
@@ -95,13 +99,8 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
 
 /** The same client for each member. */
 function onOneInstance(client: Client, count: unknown): Client[] {
-  if (Number.isSafeInteger(count) && (count as number) >= 1) {
-    return Array.from({ length: count as number }, () => client)
-  }
-  throw argumentError(
-    'ERR_OUT_OF_RANGE',
-    `The "count" argument must be an integer >= 1. Received ${String(count)}`
-  )
+  isCount(count, '"count" argument')
+  return Array.from({ length: count as number }, () => client)
 }
 
 async function createParallel<Member extends AnyStream>(
@@ -112,7 +111,14 @@ async function createParallel<Member extends AnyStream>(
   metadata: JsonObject = {}
 ): Promise<ParallelStream<Member>> {
   checkIsObject(options)
+  if (typeof (type as Partial<MemberType> | undefined)?.create !== 'function') {
+    throw argumentError(
+      'ERR_INVALID_ARG_TYPE',
+      'The "type" argument must be a stream type, such as RecordBatchStream'
+    )
+  }
   const { name, ...memberOptions } = options
+  if (name !== undefined) isText(name, '"name" option')
   const spans = perInstanceKey in metadata
   const streams: Member[] = []
   let id: ObjectId | undefined

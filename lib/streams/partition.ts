@@ -11,7 +11,13 @@ import type { Partition } from './partitioned-sink.js'
  * (an index), or row by row after a hash of a column, so that equal values meet in the same member.
  */
 export type PartitionOption<In> =
-  'round-robin' | ((value: In, members: number) => number) | { column: string } | undefined
+  | 'round-robin'
+  | ((value: In, members: number) => number)
+  | {
+      /** Name of the column. */
+      column: string
+    }
+  | undefined
 
 export function partitionOf<In>(option: PartitionOption<In>, members: number): Partition<In> {
   if (option === undefined || option === 'round-robin') return inTurns(members)

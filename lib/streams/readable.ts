@@ -1,7 +1,15 @@
 import { VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import type { Origin } from '../memory/lease-account.js'
-import { argumentError, checkOptions } from '../options.js'
+import {
+  argumentError,
+  checkOptions,
+  isBoolean,
+  isHighWaterMark,
+  isPositiveDuration,
+  isSignal,
+  type Checks
+} from '../options.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import type { ReaderOptions } from './reader.js'
 import { ReaderReadable } from './reader-readable.js'
@@ -112,17 +120,18 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   }
 }
 
+const readerChecks = { signal: isSignal, copy: isBoolean, idleTimeout: isPositiveDuration }
+const readStreamChecks = { highWaterMark: isHighWaterMark, objectMode: isBoolean, ...readerChecks }
+
 /** Refuses what a Readable does not know; `further` are options of a stream type, which may then choose its mode. */
-export function checkReadStreamOptions(options: ReadStreamOptions, further: readonly string[] = []): void {
-  checkOptions(options, ['signal', 'highWaterMark', 'objectMode', 'copy', 'idleTimeout', ...further])
-  if (further.length === 0) requireObjectMode(options.objectMode)
-  checkIdleTimeout(options.idleTimeout)
+export function checkReadStreamOptions(options: ReadStreamOptions, further?: Checks): void {
+  checkOptions(options, { ...readStreamChecks, ...further })
+  if (further === undefined) requireObjectMode(options.objectMode)
 }
 
 /** Refuses what `openReader` does not know. */
 export function checkReaderOptions(options: ReaderOptions): void {
-  checkOptions(options, ['signal', 'copy', 'idleTimeout'])
-  checkIdleTimeout(options.idleTimeout)
+  checkOptions(options, readerChecks)
 }
 
 /** Node's streams are often told what these are anyway. */
@@ -131,13 +140,5 @@ export function requireObjectMode(objectMode: boolean | undefined): void {
   throw argumentError(
     'ERR_INVALID_ARG_VALUE',
     `The "objectMode" option must be true: chunks of this stream are objects. Received ${String(objectMode)}`
-  )
-}
-
-function checkIdleTimeout(idleTimeout: number | undefined): void {
-  if (idleTimeout === undefined || (typeof idleTimeout === 'number' && idleTimeout > 0)) return
-  throw argumentError(
-    'ERR_OUT_OF_RANGE',
-    `The "idleTimeout" option must be a number of milliseconds > 0. Received ${String(idleTimeout)}`
   )
 }

@@ -8,7 +8,7 @@ import { leaveStream, openStream, readMode } from '../client/requests.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, isSignal } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
@@ -135,7 +135,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    * died, after everything it had appended was read.
    */
   async next(options?: NextOptions): Promise<IteratorResult<Out, undefined>> {
-    if (options !== undefined) checkOptions(options, ['signal'])
+    if (options !== undefined) checkOptions(options, { signal: isSignal })
     const chunk = await this.nextChunk(options)
     return chunk === undefined ? { done: true, value: undefined } : { done: false, value: chunk.value }
   }
@@ -181,7 +181,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    * read it, or copy it, before.
    */
   async nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
-    checkOptions(options, ['signal'])
+    checkOptions(options, { signal: isSignal })
     return this.#calls.run(async () => {
       const pulled = await this.#nextPulled(options)
       this.#pull = undefined

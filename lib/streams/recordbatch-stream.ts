@@ -3,6 +3,7 @@ import type { Client } from '../client/client.js'
 import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
 import { isRecordBatch } from '../objects/arrow/recognise.js'
 import { describe, read } from '../objects/registry.js'
+import { isBoolean, isOneOf } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { BatchLayouts } from './batch-layout.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
@@ -21,6 +22,7 @@ import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::RecordBatchStream'
 
+/** Options of the writers of a RecordBatchStream. */
 export interface RecordBatchWriteStreamOptions extends WriteStreamOptions {
   /** What a RecordBatch becomes: itself by default, or a vineyard::DataFrame, which Python reads as pandas. */
   as?: 'recordbatch' | 'dataframe' | undefined
@@ -37,6 +39,7 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
   RecordBatch<T>,
   RecordBatchWriteStreamOptions
 > {
+  /** What the metadata of such a stream say it is. */
   static readonly typename = typename
 
   /** Creates a stream on the client's server. */
@@ -56,9 +59,12 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
     return new RecordBatchStream<T>(client, await openStreamObject(client, typename, idOrName, options))
   }
 
+  /** @internal */
   protected override readonly decode = readChunk<T>
-  override readonly writerOptionNames = ['as', 'sameSchema']
+  /** @internal */
+  override readonly writerOptions = { as: isOneOf('recordbatch', 'dataframe'), sameSchema: isBoolean }
 
+  /** @internal */
   protected override encoder(
     options: RecordBatchWriteStreamOptions,
     instanceId: number | bigint

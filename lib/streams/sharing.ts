@@ -1,10 +1,11 @@
 import type { Metadata } from '../objects/model.js'
-import { argumentError } from '../options.js'
+import { argumentError, isBoolean, isInteger, isOneOf } from '../options.js'
 import type { JsonObject } from '../protocol/json.js'
 
 /** What happens when one reader of several is slower than the others. */
 export type SlowReaderPolicy = 'wait' | 'drop' | 'evict'
 
+/** Options of `create` for a stream that several readers see, or one after the other. */
 export interface SharingOptions {
   /**
    * Lets this many readers, in any processes, each see every chunk (1 to 1024). Chunks are kept once, until the last
@@ -32,30 +33,24 @@ export interface Sharing {
   readonly resumable: boolean
 }
 
-export const sharingOptionNames = ['consumers', 'policy', 'resumable'] as const
-
-const policies = ['wait', 'drop', 'evict']
 const maxConsumers = 1024
 
-/** Undefined for a plain stream: one reader, whose end is the stream's. */
+export const sharingChecks = {
+  consumers: isInteger(1, maxConsumers),
+  policy: isOneOf('wait', 'drop', 'evict'),
+  resumable: isBoolean
+}
+
+/** Undefined for a plain stream: one reader, whose end is the stream's. The values have been checked by themselves. */
 export function checkSharing(options: SharingOptions): Sharing | undefined {
   const { consumers, policy, resumable } = options
   if (consumers === undefined && policy === undefined && resumable === undefined) return undefined
   const sharing = { consumers: consumers ?? 1, policy: policy ?? 'wait', resumable: resumable ?? false }
-  if (!Number.isSafeInteger(sharing.consumers) || sharing.consumers < 1 || sharing.consumers > maxConsumers) {
-    throw argumentError(
-      'ERR_OUT_OF_RANGE',
-      `The "consumers" option must be an integer from 1 to ${maxConsumers}. Received ${String(consumers)}`
-    )
-  }
-  if (!policies.includes(sharing.policy)) {
+  if (consumers === undefined && policy !== undefined && policy !== 'wait') {
     throw argumentError(
       'ERR_INVALID_ARG_VALUE',
-      `The "policy" option must be 'wait', 'drop' or 'evict'. Received ${String(policy)}`
+      `The "policy" option is about several readers: say how many, with "consumers"`
     )
-  }
-  if (typeof sharing.resumable !== 'boolean') {
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "resumable" option must be a boolean')
   }
   if (sharing.resumable && sharing.policy !== 'wait') {
     throw argumentError(

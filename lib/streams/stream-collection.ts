@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests.js'
-import { argumentError, checkOptions } from '../options.js'
+import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
 import { objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import { nameObject, openStreamObject, type OpenStreamOptions } from './stream.js'
@@ -8,6 +8,19 @@ import { StreamGroup, type GroupMember } from './stream-group.js'
 import { membersOfCollection } from './stream-types.js'
 
 const typename = 'vineyard::StreamCollection'
+
+/** The server takes an object in metadata for a member. */
+const isFlatJson: Check = (value, what) => {
+  isJsonObject(value, what)
+  const nested = Object.entries(value as JsonObject).find(
+    ([, field]) => typeof field === 'object' && field !== null && !Array.isArray(field)
+  )
+  if (nested !== undefined)
+    throw argumentError(
+      'ERR_INVALID_ARG_VALUE',
+      `The ${what} must not contain objects, and ${nested[0]} is one`
+    )
+}
 
 /** Options of `StreamCollection.create`. */
 export interface CreateCollectionOptions {
@@ -19,6 +32,7 @@ export interface CreateCollectionOptions {
 
 /** Any streams, or collections of streams, that somebody put together: upstream's readers make one for a folder. */
 export class StreamCollection<Member extends GroupMember = GroupMember> extends StreamGroup<Member> {
+  /** What the metadata of such a group say it is. */
   static readonly typename = typename
 
   /** Makes a collection of streams that exist. They stay streams of their own. */
@@ -27,7 +41,8 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
     streams: readonly Member[],
     options: CreateCollectionOptions = {}
   ): Promise<StreamCollection<Member>> {
-    checkOptions(options, ['metadata', 'name'])
+    checkClient(client)
+    checkOptions(options, { metadata: isFlatJson, name: isText })
     if (
       !Array.isArray(streams) ||
       !streams.every(stream => typeof (stream as GroupMember)?.id === 'string')

@@ -4,7 +4,7 @@ import { deleteData, dropName } from '../client/requests.js'
 import { VineyardError } from '../errors.js'
 import type { Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
-import { argumentError, checkIsObject } from '../options.js'
+import { argumentError, checkIsObject, isOneOf } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { ByteStream } from './byte-stream.js'
 import type { ChunkSink, ChunkSource } from './chunk-source.js'
@@ -20,8 +20,9 @@ import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from 
 /** A stream, or a group of streams, as a member of a group. */
 export type GroupMember = VineyardStream<any, any, any> | StreamGroup<any>
 
-/** What is read from a member of a group, and what is written to it; unknown of groups in groups. */
+/** What is read from a member of a group; unknown of groups in groups. */
 export type ReadFrom<Member> = Member extends VineyardStream<any, infer Out, any> ? Out : any
+/** What is written to a member of a group; unknown of groups in groups. */
 export type WrittenTo<Member> = Member extends VineyardStream<infer In, any, any> ? In : any
 
 /** Options of the write stream of a group of streams. */
@@ -35,6 +36,7 @@ export interface GroupWriteStreamOptions extends WriteStreamOptions {
   [option: string]: unknown
 }
 
+/** Options of the read stream of a group of streams. */
 export interface GroupReadStreamOptions extends ReadStreamOptions {
   /**
    * Which members are read: all, or those on the client's instance of the cluster. All by default, and `'local'` for a
@@ -42,6 +44,8 @@ export interface GroupReadStreamOptions extends ReadStreamOptions {
    */
   partition?: 'all' | 'local' | undefined
 }
+
+const isMembers = isOneOf('all', 'local')
 
 /** Metadata of a group that has a member on each instance of a cluster. */
 export const perInstanceKey = 'vineyard_streams_per_instance'
@@ -51,9 +55,13 @@ export const perInstanceKey = 'vineyard_streams_per_instance'
  * members, or written as one; or each member by itself, one process for each.
  */
 export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
+  /** The id of the group's object, for `client.get` and `open`. */
   readonly id: ObjectId
+  /** The group's metadata, as they were when this object was made. */
   readonly meta: Metadata
+  /** The members, in their order. */
   readonly streams: readonly Member[]
+  /** @internal */
   protected readonly client: Client
 
   /** @internal Use create(), open() or client.get(). */
@@ -73,9 +81,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     const { partition, ...streamOptions } = options
     checkReadStreamOptions(streamOptions)
     const { highWaterMark: _highWaterMark, objectMode: _objectMode, ...readerOptions } = streamOptions
-    if (partition !== undefined && partition !== 'all' && partition !== 'local') {
-      throw argumentError('ERR_INVALID_ARG_VALUE', `The "partition" option must be 'all' or 'local'`)
-    }
+    if (partition !== undefined) isMembers(partition, '"partition" option')
     const leaves = this.#chosen(partition)
     if (leaves.some(stream => stream instanceof ByteStream)) {
       throw new VineyardError(
@@ -96,7 +102,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     const leaves = this.#chosen(partition)
     if (leaves.length === 0)
       throw argumentError('ERR_INVALID_ARG_VALUE', 'a group without streams cannot be written')
-    for (const leaf of leaves) checkWriteStreamOptions(streamOptions, leaf.writerOptionNames)
+    for (const leaf of leaves) checkWriteStreamOptions(streamOptions, leaf.writerOptions)
     const partitioned = partitionOf(partition === 'local' ? undefined : partition, leaves.length)
     const open = async (): Promise<ChunkSink<unknown>> =>
       new PartitionedSink(

@@ -7,8 +7,16 @@ import { createData, createStream, deleteData, persist, putName } from '../clien
 import { VineyardError } from '../errors.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
-import { checkOptions } from '../options.js'
-import { checkObjectId, isObjectId, type ObjectId } from '../protocol/ids.js'
+import {
+  checkClient,
+  checkOptions,
+  isBoolean,
+  isJsonObject,
+  isSignal,
+  isText,
+  type Checks
+} from '../options.js'
+import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
 import {
   ChunkReadable,
@@ -20,9 +28,9 @@ import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js
 import {
   checkSharing,
   readAhead,
+  sharingChecks,
   sharingFields,
   sharingOf,
-  sharingOptionNames,
   type SharingOptions
 } from './sharing.js'
 import { discardStream } from './teardown.js'
@@ -35,7 +43,10 @@ import {
 } from './writable.js'
 import { StreamWriter, type ChunkEncoder } from './writer.js'
 
-/** The options of SharingOptions are the embedded store's only: refused with ERR_VINEYARD_UNSUPPORTED elsewhere. */
+/**
+ * Options of `create` of a stream type. Those of SharingOptions are the embedded store's only: refused with
+ * ERR_VINEYARD_UNSUPPORTED elsewhere.
+ */
 export interface CreateStreamOptions extends SharingOptions {
   /** Any JSON values, for whoever opens the stream; C++ expects strings. */
   params?: JsonObject | undefined
@@ -47,6 +58,7 @@ export interface CreateStreamOptions extends SharingOptions {
 export interface OpenStreamOptions {
   /** Wait until somebody puts the name. */
   wait?: boolean | undefined
+  /** Ends the wait. */
   signal?: AbortSignal | undefined
 }
 
@@ -56,9 +68,13 @@ export abstract class VineyardStream<
   Out = unknown,
   WriteOptions extends WriteStreamOptions = WriteStreamOptions
 > {
+  /** The id of the stream's object, for `client.get` and `open`. */
   readonly id: ObjectId
+  /** The stream's metadata, as they were when this object was made. */
   readonly meta: Metadata
+  /** What `create` was given as `params`. */
   readonly params: JsonObject
+  /** @internal */
   protected readonly client: Client
   readonly #counters: Counters
 
@@ -71,12 +87,12 @@ export abstract class VineyardStream<
     this.params = readParams(meta)
   }
 
-  /** How a pulled object becomes values. */
+  /** @internal How a pulled object becomes values. */
   protected abstract readonly decode: ChunkDecoder<Out>
-  /** How one writer makes chunks of values. */
+  /** @internal How one writer makes chunks of values. */
   protected abstract encoder(options: WriteOptions, instanceId: number | bigint): ChunkEncoder<In>
-  /** Options of a writer beyond those that all stream types have. */
-  abstract readonly writerOptionNames: readonly string[]
+  /** @internal Options of a writer beyond those that all stream types have. */
+  abstract readonly writerOptions: Checks
 
   /** The chunks as a core object-mode Readable. The stream's read mark is taken when it opens. */
   createReadStream(options: ReadStreamOptions = {}): TypedReadable<Out> {
@@ -89,12 +105,13 @@ export abstract class VineyardStream<
 
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
   createWriteStream(options: WriteOptions = {} as WriteOptions): TypedWritable<In> {
-    checkWriteStreamOptions(options, this.writerOptionNames)
+    checkWriteStreamOptions(options, this.writerOptions)
     return new ChunkWritable(() => this.connectWriter(this.client, options), options)
   }
 
   /** The lower level of reading, through this stream's client or another one. */
   async openReader(client: Client = this.client, options: ReaderOptions = {}): Promise<StreamReader<Out>> {
+    checkClient(client)
     checkReaderOptions(options)
     return this.connectReader(client, options, captureOrigin())
   }
@@ -104,7 +121,8 @@ export abstract class VineyardStream<
     client: Client = this.client,
     options: WriteOptions = {} as WriteOptions
   ): Promise<StreamWriter<In>> {
-    checkWriterOptions(options, this.writerOptionNames)
+    checkClient(client)
+    checkWriterOptions(options, this.writerOptions)
     return this.connectWriter(client, options)
   }
 
@@ -139,7 +157,7 @@ export abstract class VineyardStream<
     return StreamReader.open<Out>(await this.#coreOf(client), target, options)
   }
 
-  /** Opens a writer; options have been checked. */
+  /** @internal Opens a writer; options have been checked. */
   protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
     const core = await this.#coreOf(client)
     const target = {
@@ -177,7 +195,8 @@ export async function createStreamObject(
   typename: string,
   options: CreateStreamOptions
 ): Promise<Metadata> {
-  checkOptions(options, ['params', 'name', ...sharingOptionNames])
+  checkClient(client)
+  checkOptions(options, { params: isJsonObject, name: isText, ...sharingChecks })
   const sharing = checkSharing(options)
   const { connection, reader } = client.core
   if (sharing !== undefined && !connection.extended) {
@@ -219,8 +238,9 @@ export async function openStreamObject(
   idOrName: string,
   options: OpenStreamOptions
 ): Promise<Metadata> {
-  checkOptions(options, ['wait', 'signal'])
-  if (typeof idOrName !== 'string') checkObjectId(idOrName, 'idOrName')
+  checkClient(client)
+  checkOptions(options, { wait: isBoolean, signal: isSignal })
+  isText(idOrName, '"idOrName" argument')
   const { wait = false, signal } = options
   throwIfAborted(signal)
   const id = isObjectId(idOrName)

@@ -2,21 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { exists } from '../client/requests.js'
-import { argumentError, checkOptions } from '../options.js'
+import { checkOptions, isLimit, type Check } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'
 
 /** Refuses limits that nothing would ever fit into. */
-export function checkWindow(window: Partial<WindowLimits> = {}): void {
-  checkOptions(window, ['chunks', 'bytes'])
-  for (const [name, value] of Object.entries(window)) {
-    if (value === undefined || (typeof value === 'number' && value >= 1)) continue
-    throw argumentError(
-      'ERR_OUT_OF_RANGE',
-      `The "window.${name}" option must be a number >= 1. Received ${String(value)}`
-    )
-  }
-}
+export const isWindow: Check = window =>
+  checkOptions(window, { chunks: isLimit, bytes: isLimit }, { of: 'window' })
 
 /** The chunks a writer has pushed and its consumer has not left behind. */
 export interface Window {

@@ -1,6 +1,6 @@
-import { checkOptions } from '../options.js'
+import { checkOptions, isBoolean, isHighWaterMark, isSignal, type Checks } from '../options.js'
 import { requireObjectMode } from './readable.js'
-import { checkWindow } from './window.js'
+import { isWindow } from './window.js'
 import { WriterWritable } from './writer-writable.js'
 import type { ChunkSink } from './chunk-source.js'
 import type { WriterOptions } from './writer.js'
@@ -41,15 +41,16 @@ export class ChunkWritable<In> extends WriterWritable<In> {
   }
 }
 
+const writerChecks = { signal: isSignal, window: isWindow }
+const writeStreamChecks = { highWaterMark: isHighWaterMark, objectMode: isBoolean, ...writerChecks }
+
 /** Refuses what a Writable does not know. `further` are options of the stream type's writers. */
-export function checkWriteStreamOptions(options: WriteStreamOptions, further: readonly string[]): void {
-  checkOptions(options, ['signal', 'highWaterMark', 'objectMode', 'window', ...further])
-  if (!further.includes('objectMode')) requireObjectMode(options.objectMode)
-  checkWindow(options.window)
+export function checkWriteStreamOptions(options: WriteStreamOptions, further: Checks): void {
+  checkOptions(options, { ...writeStreamChecks, ...further })
+  if (!('objectMode' in further)) requireObjectMode(options.objectMode)
 }
 
 /** Refuses what `openWriter` does not know. */
-export function checkWriterOptions(options: WriterOptions, further: readonly string[]): void {
-  checkOptions(options, ['signal', 'window', ...further])
-  checkWindow(options.window)
+export function checkWriterOptions(options: WriterOptions, further: Checks): void {
+  checkOptions(options, { ...writerChecks, ...further })
 }

@@ -35,7 +35,7 @@ export function createWriteStream<In, Options extends WriteStreamOptions>(
   stream: VineyardStream<In, any, Options>,
   options: Options = {} as Options
 ): Writable {
-  checkWriteStreamOptions(options, stream.writerOptionNames)
+  checkWriteStreamOptions(options, stream.writerOptions)
   const { signal: _, highWaterMark: __, objectMode: ___, ...forWriter } = options
   return new StreamxWritable<In>(() => stream.openWriter(undefined, forWriter as Options), options)
 }

@@ -101,7 +101,7 @@ onEachServer('A stream that is used oddly', '16Mi', bench => {
         .to.throw()
         .with.property('code', code)
     }
-    for (const window of [{ chunks: 0 }, { bytes: NaN }, { chunks: '3' }]) {
+    for (const window of [{ chunks: 0 }, { bytes: NaN }]) {
       const error = await rejection(out.openWriter(undefined, { window } as object))
       expect(error).to.have.property('code', 'ERR_OUT_OF_RANGE')
       expect(() => out.createWriteStream({ window } as object)).to.throw(RangeError)

@@ -22,6 +22,7 @@ const codes: Record<VineyardErrorCode, true> = {
   ERR_VINEYARD_RELEASED: true,
   ERR_VINEYARD_TYPE: true,
   ERR_VINEYARD_METADATA: true,
+  ERR_VINEYARD_INVALID: true,
   ERR_VINEYARD_UNSUPPORTED: true,
   ERR_VINEYARD_NO_BINARY: true,
   ERR_VINEYARD_SERVER: true

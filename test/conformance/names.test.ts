@@ -1,0 +1,19 @@
+import { expect } from 'chai'
+import { onEachServer } from '../support/subjects.js'
+import { rejection } from '../support/rejection.js'
+
+onEachServer('Names', '16Mi', bench => {
+  it('are for persistent objects: the error for others says what to do', async () => {
+    const client = await bench.client()
+    const id = await client.put('transient')
+    const error = await rejection(client.putName(id, 'names/of-a-transient'))
+    expect(error).to.include({ name: 'VineyardError', code: 'ERR_VINEYARD_INVALID', status: 1 })
+    expect(error.message).to.include(`client.persist('${id}')`)
+    expect(error.cause).to.include({ code: 'ERR_VINEYARD_INVALID' })
+    await client.persist(id)
+    await client.putName(id, 'names/of-a-transient')
+    expect(await client.getName('names/of-a-transient')).to.equal(id)
+    await client.dropName('names/of-a-transient')
+    await client.delete(id)
+  })
+})
