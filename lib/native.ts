@@ -93,10 +93,10 @@ export interface Decompressor {
 
 export interface NativeAddon {
   /**
-   * Whether the runtime allows external ArrayBuffers. Where it does not (Electron, and wherever
-   * VINEYARD_STREAMS_NO_EXTERNAL_BUFFERS is set, for tests) views are copies, and writable mappings have none.
+   * Whether the runtime forbids external ArrayBuffers (Electron, and wherever VINEYARD_STREAMS_NO_EXTERNAL_BUFFERS is set,
+   * for tests): views are copies then, and writable mappings have none.
    */
-  readonly externalBuffers: boolean
+  readonly viewsForbidden: boolean
   /**
    * Connects to a Unix socket. Throws NativeError: ENOENT, ECONNREFUSED, EACCES, EAGAIN (the listener's backlog is full).
    * `maxFrame` bounds the length of one incoming frame; a longer one closes the channel with EMSGSIZE.

@@ -44,7 +44,7 @@ export class BlockPool {
 
   /** Whether a chunk of `size` bytes is small enough for a block. Without views of shared memory nothing can stay in one. */
   suits(size: number): boolean {
-    return native.externalBuffers && size <= this.#blockSize / chunksInBlock
+    return !native.viewsForbidden && size <= this.#blockSize / chunksInBlock
   }
 
   /** Whether a chunk of `size` bytes has a place now. */

@@ -81,12 +81,12 @@ export class Region {
    */
   writableView(offset: number, size: number): ArrayBuffer {
     this.#check(offset, size)
-    return native.externalBuffers ? this.#writeMapping().view(offset, size) : new ArrayBuffer(size)
+    return native.viewsForbidden ? new ArrayBuffer(size) : this.#writeMapping().view(offset, size)
   }
 
   /** Ends the access through a writable view: from here on the blob has what was written. */
   closeWritable(offset: number, view: ArrayBuffer): void {
-    if (!native.externalBuffers) writeMemoryFile(this.#fd, offset, new Uint8Array(view))
+    if (native.viewsForbidden) writeMemoryFile(this.#fd, offset, new Uint8Array(view))
     native.detach(view)
   }
 
@@ -104,7 +104,7 @@ export class Region {
   /** Runs `fill` on the memory of a blob that this process created and has not sealed. */
   write(offset: number, size: number, fill: (target: Uint8Array) => void): void {
     this.#check(offset, size)
-    if (!native.externalBuffers) {
+    if (native.viewsForbidden) {
       const view = this.writableView(offset, size)
       fill(new Uint8Array(view))
       this.closeWritable(offset, view)

@@ -22,7 +22,7 @@ export class Windows {
     const index = Math.floor(offset / windowBytes)
     const start = index * windowBytes
     // A copy would not show what changes: it is made anew each time.
-    if (native.externalBuffers && offset + size <= start + windowBytes) {
+    if (!native.viewsForbidden && offset + size <= start + windowBytes) {
       const window = this.#kept.get(index) ?? this.#open(index)
       return use(window.subarray(offset - start, offset - start + size))
     }

@@ -19,7 +19,7 @@ export class PoolBytes {
 
   /** Views of a stretch, in order. To be given to `release`, after which they are empty. */
   views(offset: number, size: number): Uint8Array[] {
-    if (!native.externalBuffers) {
+    if (native.viewsForbidden) {
       const copy = readMemoryFile(this.#fd, offset, size)
       this.#copies.set(copy, offset)
       return [copy]

@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.js'
 import type { VineyardError } from '../errors.js'
-import { argumentError } from '../options.js'
+import { isOneOf } from '../options.js'
 
 /** What becomes of an instance of the cluster that cannot be reached. */
 type Unreachable = 'skip' | 'fail'
@@ -8,12 +8,11 @@ type Unreachable = 'skip' | 'fail'
 /** How an instance that cannot be reached shows: nothing listens, it does not answer, or it dies meanwhile. */
 const unreachableCodes = ['ERR_VINEYARD_CONNECT', 'ERR_VINEYARD_TIMEOUT', 'ERR_VINEYARD_CONNECTION_LOST']
 
-export function checkUnreachable(value: unknown = 'skip'): Unreachable {
-  if (value === 'skip' || value === 'fail') return value
-  throw argumentError(
-    'ERR_INVALID_ARG_VALUE',
-    `The "unreachable" option must be 'skip' or 'fail'. Received ${String(value)}`
-  )
+const isUnreachable = isOneOf('skip', 'fail')
+
+export function checkUnreachable(value: Unreachable = 'skip'): Unreachable {
+  isUnreachable(value, '"unreachable" option')
+  return value
 }
 
 /**

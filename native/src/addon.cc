@@ -206,7 +206,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // What Electron is like can be tried anywhere.
   const bool forbidden = std::getenv("VINEYARD_STREAMS_NO_EXTERNAL_BUFFERS") != nullptr;
   state->external_buffers_allowed = !forbidden && ExternalBuffersAllowed(env);
-  exports.Set("externalBuffers", Napi::Boolean::New(env, state->external_buffers_allowed));
+  exports.Set("viewsForbidden", Napi::Boolean::New(env, !state->external_buffers_allowed));
   return exports;
 }
 }  // namespace

@@ -97,7 +97,7 @@ async function inWorker(): Promise<unknown> {
 }
 
 const found: Record<string, unknown> = {
-  external: native.externalBuffers,
+  forbidden: native.viewsForbidden,
   recordbatches: await batches(RecordBatchStream, client),
   dataframes: await batches(DataframeStream, client),
   allocated: await allocated(),

@@ -21,8 +21,8 @@ describe('Where external ArrayBuffers are forbidden', () => {
   it('everything is copied, in store and client alike, and behaves as where they are allowed', async () => {
     const usual = await found({})
     const copying = await found(forbidden)
-    expect(usual).to.include({ external: true, left: 0, leased: 0 })
-    expect(copying).to.deep.equal({ ...usual, external: false })
+    expect(usual).to.include({ forbidden: false, left: 0, leased: 0 })
+    expect(copying).to.deep.equal({ ...usual, forbidden: true })
     const sizes = [1, 10, 1000, 100_000, 7]
     expect(usual['recordbatches']).to.deep.equal(sizes.map(n => [n, n - 1, (n - 1) / 2, true, 0]))
     expect(usual['allocated']).to.deep.equal([0, 'zzz', 100_000, true])
@@ -35,7 +35,7 @@ describe('Where external ArrayBuffers are forbidden', () => {
     const server = await Vineyardd.start('64Mi')
     try {
       const copying = await found(forbidden, server.socket)
-      expect(copying).to.deep.equal({ ...(await found({}, server.socket)), external: false })
+      expect(copying).to.deep.equal({ ...(await found({}, server.socket)), forbidden: true })
       expect(copying).to.include({ left: 0 })
     } finally {
       await server.close()
