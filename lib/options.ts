@@ -99,7 +99,7 @@ function checkJson(value: unknown, what: string, path: readonly string[]): void 
     const rule = `an object of JSON values, at most ${maxDepth} deep, and ${path.slice(0, 5).join('.')} is not`
     refuse('ERR_INVALID_ARG_VALUE', what, rule, value)
   }
-  for (const [key, child] of Object.entries(value as object)) checkJson(child, what, [...path, key])
+  for (const [key, child] of Object.entries(value)) checkJson(child, what, [...path, key])
 }
 
 function isPlainObject(value: unknown): value is object {

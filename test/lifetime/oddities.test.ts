@@ -102,9 +102,9 @@ onEachServer('A stream that is used oddly', '16Mi', bench => {
         .with.property('code', code)
     }
     for (const window of [{ chunks: 0 }, { bytes: NaN }]) {
-      const error = await rejection(out.openWriter(undefined, { window } as object))
+      const error = await rejection(out.openWriter(undefined, { window }))
       expect(error).to.have.property('code', 'ERR_OUT_OF_RANGE')
-      expect(() => out.createWriteStream({ window } as object)).to.throw(RangeError)
+      expect(() => out.createWriteStream({ window })).to.throw(RangeError)
     }
     // None of these has used the marks up.
     await (await out.openWriter()).close()

@@ -39,8 +39,8 @@ async function batches(
   await writer.finish()
   const found: unknown[] = []
   for await (const batch of await stream.openReader()) {
-    const n = (batch as RecordBatch).getChild('n')?.toArray() as Int32Array
-    const half = (batch as RecordBatch).getChild('half')?.toArray() as Float64Array
+    const n = batch.getChild('n')?.toArray() as Int32Array
+    const half = batch.getChild('half')?.toArray() as Float64Array
     found.push([n.length, n.at(-1), half.at(-1), release(batch), n.length])
   }
   return found

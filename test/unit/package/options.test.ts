@@ -121,8 +121,8 @@ describe('Option objects', () => {
     const type = 'ERR_INVALID_ARG_TYPE'
     const value = 'ERR_INVALID_ARG_VALUE'
     const range = 'ERR_OUT_OF_RANGE'
-    const create = RecordBatchStream.create as (...args: any[]) => unknown
-    const parallel = ParallelStream.create as (...args: any[]) => unknown
+    const create = (...args: any[]): unknown => (RecordBatchStream.create as any)(...args)
+    const parallel = (...args: any[]): unknown => (ParallelStream.create as any)(...args)
     const { createReadStream, createWriteStream } = stream as any
     const read = createReadStream.bind(stream) as (options: object) => unknown
     const write = createWriteStream.bind(stream) as (options: object) => unknown
