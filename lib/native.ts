@@ -70,6 +70,11 @@ export interface Mapping {
    * A view of a read-only mapping must not be written: the write ends the process with SIGSEGV.
    */
   view(offset: number, length: number): ArrayBuffer
+  /**
+   * Copies bytes to `offset` of a writable mapping. For large ones that is faster than `set` on a view: no view has to be
+   * made, which V8 would count, and the bytes go past the caches. Throws RangeError for what does not fit.
+   */
+  write(offset: number, bytes: Uint8Array): void
   close(): void
 }
 

@@ -1,6 +1,7 @@
 import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
 import { stringifyJson, type JsonValue } from '../protocol/json.js'
 import { blobKey, varKey } from '../protocol/template.js'
+import type { ChunkTarget } from './chunk-target.js'
 
 /** Blobs begin at multiples of this, as on a vineyardd: readers rely on aligned values. */
 const alignment = 64
@@ -61,10 +62,19 @@ function writeMember(member: Draft, layout: CompactLayout, instanceId: string): 
   return `{"${blobKey}":${layout.blobs.length - 1}}`
 }
 
-/** Fills the blob that holds them all. */
-export function fillLayout({ blobs, spans }: CompactLayout, target: Uint8Array): void {
-  blobs.forEach((blob, index) => {
-    const at = spans[2 * index] as number
-    if (blob.size > 0) blob.fill(target.subarray(at, at + blob.size))
-  })
+/** Writes the blobs to where they lie, from byte `base` of the target on. */
+export function fillLayout({ blobs, spans }: CompactLayout, target: ChunkTarget, base: number): void {
+  blobs.forEach((blob, index) => writeBlob(blob, target, base + (spans[2 * index] as number)))
+}
+
+/** Writes the bytes of a blob to byte `at` of the target. */
+export function writeBlob({ size, pieces, fill }: BlobDraft, target: ChunkTarget, at: number): void {
+  if (pieces === undefined) {
+    if (size > 0) target.fill(at, size, fill)
+    return
+  }
+  for (const piece of pieces) {
+    target.put(at, piece)
+    at += piece.length
+  }
 }

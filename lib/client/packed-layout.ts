@@ -1,6 +1,6 @@
 import { headerBytes } from '../protocol/template.js'
+import type { ChunkTarget } from './chunk-target.js'
 import { fillLayout, type CompactLayout } from './compact-layout.js'
-import type { WritableMemory } from './writable-memory.js'
 
 /** A value that is laid out to be written as a packed chunk (lib/protocol/extension.ts). */
 export interface PackedLayout {
@@ -10,8 +10,8 @@ export interface PackedLayout {
   readonly size: number
   /** Bytes that it counts with: without the header. */
   readonly bytes: number
-  /** Writes header and blobs to `memory`, from byte `at` (a multiple of 64). */
-  write(memory: WritableMemory, at: number): void
+  /** Writes header and blobs, from byte `at` of the target (a multiple of 64). */
+  write(target: ChunkTarget, at: number): void
 }
 
 /** A value whose blobs lie in memory from `allocate()` already. */
@@ -43,12 +43,10 @@ export class PackedDraft implements PackedLayout {
     return layout.vars.every(value => typeof value === 'number') ? new PackedDraft(layout) : undefined
   }
 
-  write({ bytes, floats }: WritableMemory, at: number): void {
+  write(target: ChunkTarget, at: number): void {
     const { vars, spans } = this.#layout
-    let index = at / 8
-    for (const value of vars) floats[index++] = value as number
-    for (const value of spans) floats[index++] = value
-    const data = at + this.#header
-    fillLayout(this.#layout, bytes.subarray(data, at + this.size))
+    const header = Float64Array.of(...(vars as number[]), ...spans)
+    target.put(at, new Uint8Array(header.buffer))
+    fillLayout(this.#layout, target, at + this.#header)
   }
 }

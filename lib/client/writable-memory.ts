@@ -1,28 +1,31 @@
-import type { Region } from '../memory/region.js'
+import { native } from '../native.js'
 import type { Payload } from '../protocol/payload.js'
+import type { ChunkTarget } from './chunk-target.js'
 import type { Connection } from './connection.js'
 
-/** An unsealed blob of this process, to be written to. */
-export class WritableMemory {
+/** An unsealed blob of this process that small chunks are written to, one after the other, through one view. */
+export class WritableMemory implements ChunkTarget {
   readonly payload: Payload
-  readonly bytes: Uint8Array
-  /** The same memory, as far as it is whole numbers. */
-  readonly floats: Float64Array
+  readonly #bytes: Uint8Array
   /** Bytes from the start that have been given out. */
   used = 0
-  readonly #region: Region
 
   constructor(connection: Connection, payload: Payload) {
     const { offset, size } = payload
-    this.#region = connection.descriptors.region(payload)
-    const view = this.#region.writableView(offset, size)
     this.payload = payload
-    this.bytes = new Uint8Array(view)
-    this.floats = new Float64Array(view, 0, Math.floor(size / 8))
+    this.#bytes = new Uint8Array(connection.descriptors.region(payload).writableView(offset, size))
   }
 
-  /** Ends the access: from here on the blob has what was written. */
+  put(at: number, bytes: Uint8Array): void {
+    this.#bytes.set(bytes, at)
+  }
+
+  fill(at: number, size: number, fill: (target: Uint8Array) => void): void {
+    fill(this.#bytes.subarray(at, at + size))
+  }
+
+  /** Ends the access. The blob itself is not affected. */
   close(): void {
-    this.#region.closeWritable(this.payload.offset, this.bytes.buffer as ArrayBuffer)
+    native.detach(this.#bytes.buffer as ArrayBuffer)
   }
 }

@@ -1,7 +1,6 @@
 import { fstatSync } from 'node:fs'
 import { VineyardError } from '../errors.js'
 import { native, type Mapping } from '../native.js'
-import { writeMemoryFile } from './memory-file.js'
 import { Windows } from './windows.js'
 
 const regions = new Map<string, Region>()
@@ -86,7 +85,7 @@ export class Region {
 
   /** Ends the access through a writable view: from here on the blob has what was written. */
   closeWritable(offset: number, view: ArrayBuffer): void {
-    if (native.viewsForbidden) writeMemoryFile(this.#fd, offset, new Uint8Array(view))
+    if (native.viewsForbidden) this.put(offset, new Uint8Array(view))
     native.detach(view)
   }
 
@@ -101,13 +100,19 @@ export class Region {
     return (this.#readWindows ??= new Windows(this.#readMapping())).use(offset, size, use)
   }
 
+  /** Copies bytes into a blob that this process created and has not sealed. */
+  put(offset: number, bytes: Uint8Array): void {
+    this.#check(offset, bytes.length)
+    this.#writeMapping().write(offset, bytes)
+  }
+
   /** Runs `fill` on the memory of a blob that this process created and has not sealed. */
   write(offset: number, size: number, fill: (target: Uint8Array) => void): void {
     this.#check(offset, size)
     if (native.viewsForbidden) {
-      const view = this.writableView(offset, size)
-      fill(new Uint8Array(view))
-      this.closeWritable(offset, view)
+      const bytes = new Uint8Array(size)
+      fill(bytes)
+      this.put(offset, bytes)
       return
     }
     ;(this.#writeWindows ??= new Windows(this.#writeMapping())).use(offset, size, fill)

@@ -1,8 +1,8 @@
 import { Type } from 'apache-arrow'
 import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow'
+import type { ChunkTarget } from '../client/chunk-target.js'
 import { compactLayout } from '../client/compact-layout.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
-import type { WritableMemory } from '../client/writable-memory.js'
 import { headerBytes } from '../protocol/template.js'
 import { ObjectDraft } from '../objects/model.js'
 import { anyType } from '../objects/arrow/any-type.js'
@@ -26,7 +26,8 @@ export class BatchLayout implements PackedLayout {
   size = 0
   bytes = 0
   readonly #widths: readonly number[]
-  readonly #header: Float64Array
+  readonly #header: Float64Array<ArrayBuffer>
+  readonly #headerInBytes: Uint8Array
   readonly #headerBytes: number
   #batch!: RecordBatch
 
@@ -36,6 +37,7 @@ export class BatchLayout implements PackedLayout {
     this.template = template
     this.#widths = widths
     this.#header = new Float64Array(vars + 2 * blobs)
+    this.#headerInBytes = new Uint8Array(this.#header.buffer)
     this.#headerBytes = headerBytes(vars, blobs)
   }
 
@@ -102,10 +104,10 @@ export class BatchLayout implements PackedLayout {
     return { template: this.template, buffer, vars: [...this.#header.subarray(0, vars)], spans }
   }
 
-  write({ bytes, floats }: WritableMemory, at: number): void {
+  write(target: ChunkTarget, at: number): void {
     const header = this.#header
     const widths = this.#widths
-    floats.set(header, at / 8)
+    target.put(at, this.#headerInBytes)
     const columns = this.#batch.data.children as readonly Data[]
     const base = at + this.#headerBytes
     let span = varsOfBatch + varsOfColumn * widths.length
@@ -115,19 +117,13 @@ export class BatchLayout implements PackedLayout {
       const size = header[span + 1] as number
       if (size === 0) continue
       if (widths[i] === 0) {
-        copyBits(
-          bytes.subarray(start, start + size),
-          column.values as Uint8Array | undefined,
-          column.offset,
-          column.length
-        )
+        putBits(target, start, column.values as Uint8Array | undefined, column)
       } else {
-        copyValues(bytes, start, column.values as NodeJS.TypedArray | undefined, size)
+        putValues(target, start, column.values as NodeJS.TypedArray | undefined, size)
       }
       const nulls = header[span + 3] as number
       if (nulls === 0) continue
-      const bitmap = base + (header[span + 2] as number)
-      copyBits(bytes.subarray(bitmap, bitmap + nulls), column.nullBitmap, column.offset, column.length)
+      putBits(target, base + (header[span + 2] as number), column.nullBitmap, column)
     }
   }
 }
@@ -149,16 +145,26 @@ function place(
   return true
 }
 
+/** The bits of a column, from the first of its rows on. */
+function putBits(
+  target: ChunkTarget,
+  at: number,
+  bits: Uint8Array | undefined,
+  { offset, length }: Pick<Data, 'offset' | 'length'>
+): void {
+  target.fill(at, bitmapBytes(length), bytes => copyBits(bytes, bits, offset, length))
+}
+
 /** The first `size` bytes of `values`. Rows that are all null may come without values: they become zeroes. */
-function copyValues(
-  target: Uint8Array,
+function putValues(
+  target: ChunkTarget,
   at: number,
   values: NodeJS.TypedArray | undefined,
   size: number
 ): void {
   const given = Math.min(values?.byteLength ?? 0, size)
-  if (values !== undefined) target.set(new Uint8Array(values.buffer, values.byteOffset, given), at)
-  if (given < size) target.fill(0, at + given, at + size)
+  if (values !== undefined) target.put(at, new Uint8Array(values.buffer, values.byteOffset, given))
+  if (given < size) target.fill(at + given, size - given, bytes => bytes.fill(0))
 }
 
 function aligned(bytes: number): number {

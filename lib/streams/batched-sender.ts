@@ -1,11 +1,11 @@
 import { BlockPool } from '../client/block-pool.js'
-import { fillLayout } from '../client/compact-layout.js'
+import { fillLayout, writeBlob } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { writeChunks } from '../client/requests.js'
 import { SlotPool } from '../client/slot-pool.js'
-import { WritableMemory } from '../client/writable-memory.js'
+import { SlotTarget } from '../client/slot-target.js'
 import { BlobDraft, ObjectDraft, type Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -146,15 +146,13 @@ export class BatchedSender implements ChunkSender {
     if (await this.#placeInBlock(size)) {
       const place = this.#blocks.take(size)
       if (place !== undefined) {
-        draft.fill(place.memory.bytes.subarray(place.at, place.at + size))
+        writeBlob(draft, place.memory, place.at)
         this.#outbox.addToBlock(place.memory.payload.id, -1, place.at, size)
         return this.#sent(size)
       }
     }
     const slot = await this.#slot(size, true, signal)
-    const memory = new WritableMemory(this.#connection, slot)
-    draft.fill(memory.bytes)
-    memory.close()
+    writeBlob(draft, new SlotTarget(this.#connection, slot), 0)
     this.#outbox.addBlob(slot.id, size)
     return this.#sent(size)
   }
@@ -163,18 +161,14 @@ export class BatchedSender implements ChunkSender {
     const template = this.#template(text)
     if (template === undefined) return undefined
     const slot = await this.#slot(bytes, false, signal)
-    const memory = new WritableMemory(this.#connection, slot)
-    fillLayout(layout, memory.bytes)
-    memory.close()
+    fillLayout(layout, new SlotTarget(this.#connection, slot), 0)
     this.#outbox.addCompact(slot.id, template, layout.vars, layout.spans, bytes)
     return this.#sent(bytes)
   }
 
   /** What the slot has more than the chunk needs does not count: the window was asked for the chunk. */
   #writeOwn(layout: PackedLayout, slot: Payload, template: number): void {
-    const memory = new WritableMemory(this.#connection, slot)
-    layout.write(memory, 0)
-    memory.close()
+    layout.write(new SlotTarget(this.#connection, slot), 0)
     this.#outbox.addPacked(slot.id, template, layout.size)
   }
 

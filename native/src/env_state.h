@@ -9,6 +9,7 @@
 #include "js.h"
 #include "open_descriptors.h"
 #include "region.h"
+#include "view_account.h"
 
 /** Something that holds libuv handles and must let go of them before the environment ends. */
 class Closable {
@@ -55,6 +56,7 @@ class EnvState {
   const std::shared_ptr<RegionTable>& regions() const { return regions_; }
 
   OpenDescriptors& descriptors() { return descriptors_; }
+  ViewAccount& views() { return views_; }
 
   /** Scratch space, used within one call only: what was received, and text on its way from or to JavaScript.
    */
@@ -88,6 +90,7 @@ class EnvState {
   std::weak_ptr<EnvState> self_;
   std::shared_ptr<RegionTable> regions_ = std::make_shared<RegionTable>();
   OpenDescriptors descriptors_;
+  ViewAccount views_;
   Buffer receive_buffer_;
   Buffer send_buffer_;
   std::string marked_text_;

@@ -22,8 +22,10 @@ class Mapping {
  private:
   Napi::Value Length(const Napi::CallbackInfo& call);
   Napi::Value View(const Napi::CallbackInfo& call);
+  Napi::Value Write(const Napi::CallbackInfo& call);
   Napi::Value Close(const Napi::CallbackInfo& call);
 
+  bool CheckOpen(const Napi::CallbackInfo& call);
   napi_value ExternalView(char* data, size_t length);
   napi_value Copy(const char* data, size_t length);
 

@@ -53,6 +53,7 @@ class RegionTable {
   void Add(Region* region) { by_base_[reinterpret_cast<uintptr_t>(region->base())] = region; }
   void Remove(Region* region) { by_base_.erase(reinterpret_cast<uintptr_t>(region->base())); }
   Region* Find(const void* address) const;
+  bool empty() const { return by_base_.empty(); }
 
  private:
   std::map<uintptr_t, Region*> by_base_;

@@ -202,6 +202,94 @@ describe('native Mapping', () => {
     expect(mapping.view(size, 0).byteLength).to.equal(0)
   })
 
+  describe('write', () => {
+    const big = 2 ** 20
+    let bytes: Uint8Array
+    let large: Mapping
+    beforeEach(() => {
+      const file = native.createMemory('mapping test', big)
+      large = native.map(file, big, true)
+      closeSync(file)
+      bytes = new Uint8Array(large.view(0, big))
+    })
+    afterEach(() => {
+      native.detach(bytes.buffer as ArrayBuffer)
+      large.close()
+    })
+
+    // Copies of 256 KiB and more take another way, by whole cache lines.
+    const threshold = 2 ** 18
+    for (const length of [0, 1, 63, 64, 1000, threshold - 1, threshold, threshold + 1, threshold + 12_345]) {
+      it(`copies ${length} bytes from and to any place, and no other`, () => {
+        const source = Uint8Array.from({ length: length + 8 }, (_, i) => (i % 250) + 1)
+        for (const [from, to] of [
+          [0, 0],
+          [1, 0],
+          [0, 1],
+          [3, 63],
+          [8, 4096]
+        ] as const) {
+          bytes.fill(0)
+          const part = source.subarray(from, from + length)
+          large.write(to, part)
+          expect(Buffer.compare(bytes.subarray(to, to + length), part)).to.equal(0)
+          expect([to > 0 ? bytes[to - 1] : 0, bytes[to + length]]).to.deep.equal([0, 0])
+        }
+      })
+    }
+
+    it('copies what overlaps as if it did not', () => {
+      for (let i = 0; i < big; i += 1) bytes[i] = i % 251
+      const before = bytes.slice()
+      large.write(100, bytes.subarray(0, threshold + 5))
+      expect(
+        Buffer.compare(bytes.subarray(100, threshold + 105), before.subarray(0, threshold + 5))
+      ).to.equal(0)
+      large.write(0, bytes.subarray(100, threshold + 105))
+      expect(Buffer.compare(bytes.subarray(0, threshold + 5), before.subarray(0, threshold + 5))).to.equal(0)
+    })
+
+    it('refuses what does not fit, and what are no bytes', () => {
+      const ten = new Uint8Array(10)
+      for (const offset of [big - 9, big + 1, -1, 0.5])
+        expect(() => large.write(offset, ten), String(offset)).to.throw(RangeError)
+      large.write(big, new Uint8Array(0))
+      for (const wrong of [undefined, 'text', new ArrayBuffer(1), new Float64Array(1), [1]])
+        expect(() => large.write(0, wrong as never)).to.throw(TypeError)
+    })
+
+    it('refuses a mapping that is closed or read-only', () => {
+      const file = native.createMemory('mapping test', page)
+      const readable = native.map(file, page, false)
+      const closed = native.map(file, page, true)
+      closed.close()
+      closeSync(file)
+      for (const one of [readable, closed]) {
+        expect(() => one.write(0, new Uint8Array(1)))
+          .to.throw()
+          .with.property('code', 'ERR_INVALID_STATE')
+      }
+      readable.close()
+    })
+  })
+
+  it('lets views that are given back cause no garbage collections', async () => {
+    const outcome = await run(`
+      const { PerformanceObserver } = await import('node:perf_hooks')
+      const fd = native.createMemory('large', 2 ** 28)
+      const mapping = native.map(fd, 2 ** 28, false)
+      let collections = 0
+      const observer = new PerformanceObserver(list => (collections += list.getEntries().length))
+      observer.observe({ entryTypes: ['gc'] })
+      for (let i = 0; i < 100; i += 1) {
+        const views = Array.from({ length: 5 }, () => mapping.view(0, 2 ** 25))
+        for (const view of views) native.detach(view)
+        await new Promise(setImmediate)
+      }
+      console.log(collections < 20 ? 'few' : collections)`)
+    expect(outcome.stdout, outcome.stderr).to.equal('few\n')
+  })
+
   it('refuses to write where the descriptor may only be read', () => {
     const file = openSync('/proc/self/exe', 'r')
     expect(() => native.map(file, page, true))

@@ -2,7 +2,6 @@ import { expect } from 'chai'
 import { Bool, Float64, Int32, makeData, RecordBatch, Schema, Struct, Field, type Data } from 'apache-arrow'
 import { InlineObject } from '#dist/client/inline-object.js'
 import { ChunkForm } from '#dist/client/chunk-form.js'
-import type { WritableMemory } from '#dist/client/writable-memory.js'
 import { CopiedMemory } from '#dist/memory/copied-memory.js'
 import { release } from '#dist/memory/lease.js'
 import { BatchLayouts } from '#dist/streams/batch-layout.js'
@@ -10,17 +9,12 @@ import { valuesOf } from '../../support/batches.js'
 
 const instanceId = 7
 
-function memoryOf(size: number): WritableMemory {
-  const buffer = new ArrayBuffer(Math.ceil(size / 8) * 8)
-  return { bytes: new Uint8Array(buffer), floats: new Float64Array(buffer) } as WritableMemory
-}
-
 /** A chunk as a reader receives it. */
 function packed(batch: RecordBatch): { chunk: InlineObject; bytes: Uint8Array<ArrayBuffer> } {
   const layout = new BatchLayouts(instanceId).of(batch)!
-  const memory = memoryOf(layout.size)
-  layout.write(memory, 0)
-  const bytes = memory.bytes.slice(0, layout.size)
+  const bytes = new Uint8Array(layout.size).fill(0xaa)
+  const put = (at: number, source: Uint8Array): void => bytes.set(source, at)
+  layout.write({ put, fill: (at, size, fill) => fill(bytes.subarray(at, at + size)) }, 0)
   const place = { id: 'o8000000000000001', storeFd: 1, offset: 0, size: layout.size } as never
   return { chunk: new InlineObject(place['id'], place, false, new ChunkForm(layout.template)), bytes }
 }
