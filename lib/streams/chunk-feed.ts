@@ -78,7 +78,10 @@ export class BatchedFeed implements ChunkFeed {
   #holding = false
   /** Chunks that were given up since the store was last told. */
   #consumed = 0
-  #tellScheduled = false
+  /** Whether something is to be said at the end of this turn of the event loop, and whether more is to be asked for. */
+  #turnEnds = false
+  #wantsMore = false
+  #closed = false
   #pull: Promise<void> | undefined
   readonly #atOnce: boolean
 
@@ -114,14 +117,23 @@ export class BatchedFeed implements ChunkFeed {
       this.#holding = false
       this.#consumed += 1
       if (this.#atOnce) this.#tell()
-      else this.#tellSoon()
+      else this.#atEndOfTurn()
     }
     const left = this.#queue.length - this.#head
-    if (this.#objects === 0 && left <= lowWater) this.#fetch()
-    return left > 0 ? this.#handOut() : undefined
+    if (left === 0) {
+      this.#fetch()
+      return undefined
+    }
+    // A reader that is done with the chunk in this very turn says so with what asks for more.
+    if (left <= lowWater && this.#pull === undefined) {
+      this.#wantsMore = true
+      this.#atEndOfTurn()
+    }
+    return this.#handOut()
   }
 
   close(): void {
+    this.#closed = true
     this.#tell()
     const ids: ObjectId[] = []
     for (const chunk of this.#queue.slice(this.#head))
@@ -143,9 +155,13 @@ export class BatchedFeed implements ChunkFeed {
     return chunk
   }
 
-  /** At most one pull at a time. Its failure is for whoever has used up what came before. */
+  /**
+   * At most one pull at a time, and none while there are objects to be asked for. Its failure is for whoever has used up
+   * what came before.
+   */
   #fetch(): void {
-    if (this.#pull !== undefined) return
+    this.#wantsMore = false
+    if (this.#pull !== undefined || this.#objects > 0 || this.#closed) return
     const pull = this.#fetchBatch()
     this.#pull = pull
     pull.then(
@@ -188,12 +204,13 @@ export class BatchedFeed implements ChunkFeed {
     )
   }
 
-  /** One message for all that a turn of the event loop gives up. */
-  #tellSoon(): void {
-    if (this.#tellScheduled) return
-    this.#tellScheduled = true
+  /** One message for all that a turn of the event loop gives up, and for what it asks. */
+  #atEndOfTurn(): void {
+    if (this.#turnEnds) return
+    this.#turnEnds = true
     setImmediate(() => {
-      this.#tellScheduled = false
+      this.#turnEnds = false
+      if (this.#wantsMore && !this.#connection.closed) this.#fetch()
       this.#tell()
     })
   }
