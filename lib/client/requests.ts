@@ -12,6 +12,7 @@ import { wireLimits, type WindowLimits } from '../protocol/window.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
 import type { Connection } from './connection.js'
+import type { SlotsWanted } from './slot-pool.js'
 
 const wire = objectIdToBigInt
 
@@ -346,9 +347,30 @@ export async function pullChunk(connection: Connection, stream: ObjectId): Promi
 }
 
 /** Only on connections with the extension. Pushes chunks, all or none. Returns their ids if the request asks for them. */
-export async function writeChunks(connection: Connection, request: string): Promise<ObjectId[]> {
+export async function writeChunks(
+  connection: Connection,
+  request: string,
+  wanted: readonly SlotsWanted[]
+): Promise<{ ids: ObjectId[]; slots: Payload[][] }> {
   const reply = await connection.requestText(request, 'write_chunks_reply')
-  return (reply['ids'] ?? []) as ObjectId[]
+  return {
+    ids: (reply['ids'] ?? []) as ObjectId[],
+    slots: wanted.map(([count, size], index) => slotsOf(reply, index, count, size))
+  }
+}
+
+/** The slots of one size, in turn the id and the offset of each. */
+function slotsOf(reply: JsonObject, index: number, count: number, size: number): Payload[] {
+  const numbers = (arrayOf(reply, 'slots')[index] ?? []) as unknown[]
+  const storeFd = Number(reply['store_fd'])
+  const slots: Payload[] = []
+  for (let i = 0; i + 1 < numbers.length && slots.length < count; i += 2) {
+    const [id, offset] = [numbers[i], numbers[i + 1]]
+    if (!isObjectId(id) || !Number.isSafeInteger(offset))
+      throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a slot has no id or no place')
+    slots.push({ id, storeFd, offset: offset as number, size })
+  }
+  return slots
 }
 
 export type PulledForm =

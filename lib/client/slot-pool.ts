@@ -1,3 +1,4 @@
+import { abortable } from '../abort.js'
 import type { Payload } from '../protocol/payload.js'
 import { allocateBlobs, dropBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
@@ -7,14 +8,19 @@ import type { Counters } from './counters.js'
 const aheadBytes = 8 * 2 ** 20
 const aheadShare = 1 / 64
 const aheadSlots = 16
+/** A writer that has run out grows these limits up to so many times. */
+const largestGrowth = 4
 /** A slot may be this much larger than what goes into it, where it need not fit exactly. */
 const largestWaste = 1 / 8
-/** One slot is taken ahead up to this share of the server: the request for it overlaps with filling the one before. */
+/** One slot is taken ahead up to this share of the server: it is made while the one before is filled. */
 const singleShare = 1 / 16
 
+/** How many slots of which size are wanted: part of a write_chunks_request (lib/protocol/extension.ts). */
+export type SlotsWanted = [count: number, size: number]
+
 /**
- * Unsealed blobs of one size that a writer has in advance, so that writing a chunk costs no round trip of its own. They
- * are scoped: the store frees what is left when the connection closes.
+ * Unsealed blobs of one size that a writer has in advance: they come with the replies to what it writes, so that a chunk costs
+ * no request for memory of its own. They are scoped: the store frees what is left when the connection closes.
  */
 export class SlotPool {
   readonly #connection: Connection
@@ -22,7 +28,9 @@ export class SlotPool {
   readonly #counters: Counters
   #free: Payload[] = []
   #size = 0
-  #fetching = false
+  #growth = 1
+  /** The slots that were asked for, and who waits for them. */
+  #coming: { size: number; arrived: Promise<void>; end: () => void } | undefined
 
   constructor(connection: Connection, memoryLimit: number, counters: Counters) {
     this.#connection = connection
@@ -36,20 +44,46 @@ export class SlotPool {
       this.giveUpUnused()
       this.#size = size
     }
-    const slot = this.#free.pop()
-    if (this.#free.length <= this.#count / 2) this.#fetch()
-    return slot
+    return this.#free.pop()
   }
 
-  /** A slot made for `size` bytes; waits for memory. */
-  async make(size: number, signal: AbortSignal): Promise<Payload> {
-    const [slot] = await allocateBlobs(this.#connection, [size], {
+  /** The same, or a slot that is on its way, or one that is made for `size` bytes; waits for memory. */
+  async get(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
+    const slot = this.take(size, exact)
+    if (slot !== undefined) return slot
+    if (this.#coming?.size === this.#size) {
+      this.#growth = Math.min(2 * this.#growth, largestGrowth)
+      await abortable(this.#coming.arrived, signal)
+      const come = this.take(size, exact)
+      if (come !== undefined) return come
+    }
+    const [made] = await allocateBlobs(this.#connection, [size], {
       wait: true,
       scoped: true,
       signal,
       counters: this.#counters
     })
-    return slot as Payload
+    return made as Payload
+  }
+
+  /** What is to be asked for with the next request, if anything. `arrived` must be called with what came of it. */
+  want(): SlotsWanted | undefined {
+    const size = this.#size
+    const count = this.#count - this.#free.length
+    if (this.#coming !== undefined || size === 0 || 2 * count < this.#count) return undefined
+    let end = (): void => {}
+    const arrived = new Promise<void>(resolve => (end = resolve))
+    this.#coming = { size, arrived, end }
+    return [count, size]
+  }
+
+  /** The slots that were asked for, as many as there was memory for. */
+  arrived(slots: readonly Payload[]): void {
+    const coming = this.#coming
+    this.#coming = undefined
+    if (coming?.size === this.#size) this.#free.push(...slots)
+    else void dropBlobs(this.#connection, slots)
+    coming?.end()
   }
 
   /** Gives back what is in advance: somebody needs the memory more. */
@@ -57,30 +91,12 @@ export class SlotPool {
     void dropBlobs(this.#connection, this.#free)
     this.#free = []
     this.#size = 0
+    this.#growth = 1
   }
 
   get #count(): number {
-    const bytes = Math.min(aheadBytes, this.#memoryLimit * aheadShare)
+    const bytes = Math.min(aheadBytes, this.#memoryLimit * aheadShare) * this.#growth
     const count = Math.min(aheadSlots, Math.floor(bytes / Math.max(1, this.#size)))
     return count === 0 && this.#size <= this.#memoryLimit * singleShare ? 1 : count
-  }
-
-  /** Never waits for memory: what stands behind it on the connection may be what frees some. */
-  #fetch(): void {
-    const size = this.#size
-    const count = this.#count - this.#free.length
-    if (this.#fetching || count < 1 || size === 0) return
-    this.#fetching = true
-    allocateBlobs(this.#connection, Array<number>(count).fill(size), { wait: false, scoped: true }).then(
-      slots => {
-        this.#fetching = false
-        if (size === this.#size) this.#free.push(...slots)
-        else void dropBlobs(this.#connection, slots)
-      },
-      () => {
-        // Full at the moment, or the connection is gone: whoever needs a slot will see.
-        this.#fetching = false
-      }
-    )
   }
 }

@@ -31,7 +31,9 @@
  *     `[template, blob, vars, spans, size]`: variables that are not all numbers, and offset and size of each blob.
  *   A packed chunk begins with its header: the variables, then the spans (offset behind the header, and size, of each
  *   blob), as little-endian float64; the blobs follow at the next multiple of 64. The store reads it only when somebody
- *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`;
+ *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`. `slots: [[count,
+ *   size], …]` asks for scoped blobs in advance, as many as there is memory for while nobody waits for some: the reply has
+ *   `slots: [[id, offset, id, offset, …], …]`, with `fd` and `store_fd` as where one blob is made;
  * - `pull_chunks_request { id, max, max_bytes, templates, consumed, released }` answers with at least one chunk, as soon as there is
  *   one, and leaves them with the reader until it says that they are `consumed`. `released` is as in `release_leases`. A chunk is one of
  *     `[id, template, offset, size, blob]`: packed, leased,

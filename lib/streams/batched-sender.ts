@@ -28,6 +28,8 @@ export class BatchedSender implements ChunkSender {
   readonly #stream: ObjectId
   readonly #blocks: BlockPool
   readonly #slots: SlotPool
+  /** Memory for what is filled in place, which has other sizes. */
+  readonly #places: SlotPool
   readonly #stepwise: StepwiseSender
   readonly #templates = new Map<string, number>()
   readonly #layouts = new WeakMap<Draft, LaidOut | undefined>()
@@ -49,11 +51,13 @@ export class BatchedSender implements ChunkSender {
     this.#stream = stream
     this.#blocks = new BlockPool(connection, memoryLimit)
     this.#slots = new SlotPool(connection, memoryLimit, counters)
+    this.#places = new SlotPool(connection, memoryLimit, counters)
     this.#stepwise = new StepwiseSender(connection, stream, counters)
     this.#unsubscribe = connection.onEvent(event => {
       if (event.event !== 'memory_wanted') return
       this.#blocks.giveUpUnused()
       this.#slots.giveUpUnused()
+      this.#places.giveUpUnused()
     })
   }
 
@@ -109,6 +113,10 @@ export class BatchedSender implements ChunkSender {
     }
     this.#writeOwn(layout, await this.#slot(size, false, signal), template)
     return this.#sent(layout.bytes)
+  }
+
+  async allocate(size: number, signal: AbortSignal): Promise<Payload> {
+    return this.#places.take(size, true) ?? this.#waitFor(this.#places, size, true, signal)
   }
 
   readonly sendPlaced = {
@@ -196,11 +204,13 @@ export class BatchedSender implements ChunkSender {
   }
 
   async #slot(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
-    const slot = this.#slots.take(size, exact)
-    if (slot !== undefined) return slot
+    return this.#slots.take(size, exact) ?? this.#waitFor(this.#slots, size, exact, signal)
+  }
+
+  #waitFor(pool: SlotPool, size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
     // What is gathered must not stand behind a request that waits for memory: its chunks may be what frees it.
     this.#flush()
-    return this.#slots.make(size, signal)
+    return pool.get(size, exact, signal)
   }
 
   #template(text: string): number | undefined {
@@ -238,14 +248,22 @@ export class BatchedSender implements ChunkSender {
     if (outbox.count === 0) return
     this.#outbox = new Outbox()
     this.#underWay += 1
-    this.#last = writeChunks(this.#connection, outbox.request(this.#stream, this.#blocks.takeDone())).then(
-      ids => {
+    const pools = [this.#slots, this.#places].flatMap(pool => {
+      const wanted = pool.want()
+      return wanted === undefined ? [] : [{ pool, wanted }]
+    })
+    const slots = pools.map(({ wanted }) => wanted)
+    const request = outbox.request(this.#stream, this.#blocks.takeDone(), slots)
+    this.#last = writeChunks(this.#connection, request, slots).then(
+      ({ ids, slots: made }) => {
         this.#underWay -= 1
+        pools.forEach(({ pool }, index) => pool.arrived(made[index] ?? []))
         this.#flush()
         for (const { resolve, index } of outbox.waiters) resolve(ids[index] as ObjectId)
       },
       (error: unknown) => {
         this.#underWay -= 1
+        for (const { pool } of pools) pool.arrived([])
         this.#failure ??= { error }
         this.#flush()
         for (const { reject } of outbox.waiters) reject(error)

@@ -30,6 +30,8 @@ export interface ChunkSender {
     canSend(template: string): boolean
     send(layout: PlacedLayout, memory: Payload): Promise<Sent>
   }
+  /** Memory of exactly `size` bytes to be filled in place, for `sendBlob` or `sendPlaced`. Waits for it. */
+  allocate?(size: number, signal: AbortSignal): Promise<Payload>
   /** An object that exists. */
   sendObject(id: ObjectId): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */

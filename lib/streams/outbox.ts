@@ -1,3 +1,4 @@
+import type { SlotsWanted } from '../client/slot-pool.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { JsonValue } from '../protocol/json.js'
 import { stringifyJson } from '../protocol/json.js'
@@ -60,10 +61,11 @@ export class Outbox {
   }
 
   /** The text of the request. */
-  request(stream: ObjectId, done: readonly ObjectId[]): string {
+  request(stream: ObjectId, done: readonly ObjectId[], slots: readonly SlotsWanted[]): string {
     const chunks = this.#openBlock === undefined ? this.#chunks : `${this.#chunks}]`
     return (
       `{"type":"write_chunks_request","id":"${stream}","ids":${this.waiters.length > 0},` +
+      (slots.length === 0 ? '' : `"slots":[${slots.map(wanted => `[${wanted.join(',')}]`).join(',')}],`) +
       `"done":[${done.map(id => `"${id}"`).join(',')}],"templates":[${this.#templates}],"chunks":[${chunks}]}`
     )
   }

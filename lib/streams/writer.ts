@@ -258,10 +258,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       this.#allocated.set(memory.buffer, undefined)
       return memory
     }
-    let payload
+    let payload: Payload
     try {
-      const options = { wait: true, scoped: true, signal, counters: this.#counters }
-      ;[payload] = (await allocateBlobs(this.#connection, [size], options)) as [Payload]
+      if (this.#sender.allocate !== undefined) payload = await this.#sender.allocate(size, signal)
+      else {
+        const options = { wait: true, scoped: true, signal, counters: this.#counters }
+        ;[payload] = (await allocateBlobs(this.#connection, [size], options)) as [Payload]
+      }
     } catch (error) {
       throw this.#asStreamFailure(error)
     }

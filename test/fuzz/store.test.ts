@@ -60,7 +60,7 @@ const requests: Record<string, readonly string[]> = {
   pull_next_stream_chunk_request: ['id'],
   stop_stream_request: ['id', 'failed'],
   drop_stream_request: ['id'],
-  write_chunks_request: ['id', 'templates', 'chunks', 'done', 'ids'],
+  write_chunks_request: ['id', 'templates', 'chunks', 'done', 'ids', 'slots'],
   pull_chunks_request: ['id', 'max', 'max_bytes', 'templates', 'consumed'],
   consume_chunks: ['id', 'count'],
   release_leases: ['ids'],

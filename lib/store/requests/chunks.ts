@@ -6,7 +6,7 @@ import type { ChunkValues } from '../compact-chunks.js'
 import type { Engine } from '../engine.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
-import { readArray, readFlag, readSize, readStrings, type Request } from '../request.js'
+import { readArray, readFlag, readSize, readStrings, toSize, type Request } from '../request.js'
 import type { Chunk, Stream } from '../streams/stream.js'
 import { type Handler, type RequestContext, route } from './handler.js'
 
@@ -149,7 +149,31 @@ const writeChunks: Handler = (request, context) => {
   engine.streams.writing.queue(stream, chunks)
   for (const block of done) engine.blobs.delete(block)
   const ids = readFlag(request, 'ids') ? `"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],` : ''
-  return `{${ids}"type":"write_chunks_reply"}`
+  return `{${ids}${makeSlots(request, context)}"type":"write_chunks_reply"}`
+}
+
+/** No writer needs more in advance with one request. */
+const maxSlots = 64
+
+/** Memory in advance, as much as there is of what was asked for. */
+function makeSlots(request: Request, { engine, peer }: RequestContext): string {
+  if (request['slots'] === undefined) return ''
+  let made = false
+  const texts = readArray(request, 'slots').map(wanted => {
+    const [count, size] = (Array.isArray(wanted) ? wanted : []) as unknown[]
+    const slots: string[] = []
+    const bytes = toSize(size, 'slots')
+    for (let left = Math.min(toSize(count, 'slots'), maxSlots); left > 0 && bytes > 0; left -= 1) {
+      // It is for nobody while somebody waits for some.
+      const blob = engine.memory.length > 0 ? undefined : engine.blobs.create(bytes, peer, true)
+      if (!blob) break
+      slots.push(`"${blob.id}",${blob.offset}`)
+    }
+    made ||= slots.length > 0
+    return `[${slots.join(',')}]`
+  })
+  const fd = made ? peer.announceFd(engine.poolFd) : -1
+  return `"fd":${fd},"slots":[${texts.join(',')}],"store_fd":${engine.poolFd},`
 }
 
 /** Makes it a chunk, and returns its id. */

@@ -254,6 +254,53 @@ describe('extension', () => {
     })
   })
 
+  describe('memory in advance, asked for with what is written', () => {
+    const wanted = (slots: unknown): any => {
+      const id = writer.stream()
+      const fields = { id: text(id), templates: [], chunks: [], done: [], slots: slots as [] }
+      return writer.ask('write_chunks_request', fields)
+    }
+
+    it('is as much as there is', () => {
+      const { slots, store_fd, fd } = wanted([
+        [2, 1000],
+        [3, 5 * MiB],
+        [1, 64]
+      ])
+      expect(slots.map((made: unknown[]) => made.length / 2)).to.deep.equal([
+        2,
+        Math.floor((size - 2000) / (5 * MiB)),
+        1
+      ])
+      expect(slots[0][1]).to.be.a('number')
+      expect(fd).to.equal(store_fd)
+      writer.close()
+      expect(store.engine.blobs.usage).to.equal(0)
+    })
+
+    it('is none while somebody waits for memory', async () => {
+      const all = create(reader, [size], {}).reply
+      create(reader, [1000], { wait: true })
+      writer.ask('drop_buffer_request', { id: BigInt(all.ids[0]) })
+      // The one that waits is served when what is going on has finished.
+      expect(wanted([[1, 64]]).slots).to.deep.equal([[]])
+      await settled()
+      expect(wanted([[1, 64]]).slots[0]).to.have.length(2)
+    })
+
+    it('is for 64 slots at most, and for what makes sense', () => {
+      expect(wanted([[1000, 64]]).slots[0]).to.have.length(128)
+      for (const wrong of [5, [5], [[]], [['a', 1]], [[1, null]]])
+        expect(wanted(wrong).code, JSON.stringify(wrong)).to.equal(1)
+      expect(
+        wanted([
+          [5, 0],
+          [0, 5]
+        ]).slots
+      ).to.deep.equal([[], []])
+    })
+  })
+
   describe('waiting for memory', () => {
     const large = 10 * MiB
     let held: bigint
