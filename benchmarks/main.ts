@@ -40,7 +40,7 @@ if (unknown !== undefined) command.error(`there is no trial ${unknown}: ${names.
 
 profileInto(profile)
 const rounds = quick && command.getOptionValueSource('rounds') === 'default' ? 3 : options.rounds
-const pace = quick ? { warmUp: 400, measure: 500 } : { warmUp: 800, measure: 1200 }
+const pace = quick ? { warmUp: 1000, measure: 500 } : { warmUp: 2000, measure: 1200 }
 const place = (name: string): string => fileURLToPath(new URL(`../../benchmarks/${name}`, import.meta.url))
 const found = environment()
 const caption = `${describeEnvironment(found)}; ${rounds} rounds`

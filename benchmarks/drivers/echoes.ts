@@ -11,7 +11,7 @@ export interface EchoDriver<T = any> {
   place: () => Promise<Place<T>>
   /** What the other process does; without it a server answers. Calls `listening` when it may be spoken to. */
   answer?: (address: T, bytes: number, listening: () => void) => Promise<void>
-  /** Returns what goes there and back once. */
+  /** Returns what goes there and back once. If that answers a number, it is the time in µs that counts. */
   open: (address: T, bytes: number) => Promise<() => Promise<unknown>>
 }
 
@@ -55,6 +55,21 @@ interface StreamPair {
   back: ObjectId
 }
 
+/** Sends a chunk with the time it is sent at, and answers how long it was under way, in µs, which its answer says. */
+async function openPair({ socket, there, back }: StreamPair, bytes: number): Promise<() => Promise<number>> {
+  const client = await connect(socket)
+  const writer = await (await ByteStream.open(client, there)).openWriter()
+  const reader = await (await ByteStream.open(client, back)).openReader()
+  const message = Buffer.alloc(bytes, 1)
+  return async () => {
+    message.writeBigInt64LE(process.hrtime.bigint())
+    const [answer] = await Promise.all([reader.next(), writer.append(message)])
+    const underWay = Number((answer.value as Buffer).readBigInt64LE()) / 1000
+    release(answer.value)
+    return underWay
+  }
+}
+
 /** A chunk through one stream of the store, and its answer through another. */
 const chunks: EchoDriver<StreamPair> = {
   title: 'this package, chunks',
@@ -71,22 +86,23 @@ const chunks: EchoDriver<StreamPair> = {
     const writer = await (await ByteStream.open(client, back)).openWriter()
     const message = Buffer.alloc(bytes, 1)
     listening()
-    for await (const chunk of reader) {
+    for await (const chunk of reader as AsyncIterable<Buffer>) {
+      // The processes of a machine have this clock in common.
+      message.writeBigInt64LE(process.hrtime.bigint() - chunk.readBigInt64LE())
       release(chunk)
       await writer.append(message)
     }
   },
-  async open({ socket, there, back }, bytes) {
-    const client = await connect(socket)
-    const writer = await (await ByteStream.open(client, there)).openWriter()
-    const reader = await (await ByteStream.open(client, back)).openReader()
-    const message = Buffer.alloc(bytes, 1)
+  async open(address, bytes) {
+    const send = await openPair(address, bytes)
     return async () => {
-      const [answer] = await Promise.all([reader.next(), writer.append(message)])
-      release(answer.value)
+      await send()
     }
   }
 }
+
+/** The same, of which the way there counts: from before `append` to where the reader has the chunk. */
+const oneWay: EchoDriver<StreamPair> = { ...chunks, title: 'this package, one way', open: openPair }
 
 /** A small request to the store and its reply. */
 const request: EchoDriver<SocketAddress> = {
@@ -103,6 +119,6 @@ const request: EchoDriver<SocketAddress> = {
 }
 
 /** Everything that is compared. */
-export const echoes = { net, chunks, request }
+export const echoes = { net, chunks, oneWay, request }
 
 export type EchoName = keyof typeof echoes

@@ -11,10 +11,16 @@ function side(driver: EchoName, bytes: number): Side {
 
 export const latency: Trial = {
   name: 'latency',
-  title: 'There and back between two processes, or a process and the store; less is better',
+  title: 'Through the store to another process, and there and back; less is better',
   cases: [
     {
-      name: '1 KiB chunk',
+      // Two hops, as many as the rival's there and back: to the store, and to the reader.
+      name: '1 KiB chunk, one way',
+      sides: [side('oneWay', 1024), side('net', 1024)],
+      metrics: [p50, p99]
+    },
+    {
+      name: '1 KiB chunk, there and back',
       sides: [side('chunks', 1024), side('net', 1024)],
       metrics: [p50, p99]
     },
