@@ -5,6 +5,12 @@ import { native, type Channel, type ChannelHandlers, type NativeError } from '..
 const headerBytes = 8
 /** A dead peer, or a cut line, is noticed after this plus about ten seconds, in ms. */
 const keepAliveDelay = 15_000
+/** Reading pauses while frames are suspended and this much has come. */
+const maxSuspended = 1024 * 1024
+/** A paused socket does not see its peer go: as much again is read each time, in ms. */
+const pollInterval = 500
+/** More than the systems of both ends hold back: such a peer has not gone, and goes on sending. It is cut off. */
+const absurdBytes = 64 * 1024 * 1024
 
 /** Takes bytes that are no frames: the contents of blobs. */
 export interface RawReceiver {
@@ -40,6 +46,11 @@ export class TcpChannel implements FrameChannel {
   #frameLength: number | undefined
   #receiver: { sink: RawReceiver; done: () => void } | undefined
   #suspended = false
+  /** How much may come while frames are suspended. */
+  #allowance = maxSuspended
+  #pollTimer: NodeJS.Timeout | undefined
+  /** Whoever uses the channel wants nothing for now. */
+  #paused = false
   #parsing = false
   #corked = false
   #closed = false
@@ -121,26 +132,35 @@ export class TcpChannel implements FrameChannel {
   /** The next bytes go to `sink` until it has enough; then `done` is called and frames go on. */
   receiveRaw(sink: RawReceiver, done: () => void): void {
     this.#receiver = { sink, done }
-    this.#suspended = false
-    this.#parse()
+    this.resumeFrames()
   }
 
-  /** Leaves what follows alone until `receiveRaw` or `resumeFrames`: it may be the bytes of blobs. */
+  /**
+   * Leaves what follows alone until `receiveRaw` or `resumeFrames`: it may be the bytes of blobs. About a megabyte of it
+   * is taken in.
+   */
   suspendFrames(): void {
     this.#suspended = true
   }
 
   resumeFrames(): void {
     this.#suspended = false
+    this.#allowance = maxSuspended
+    clearTimeout(this.#pollTimer)
+    this.#pollTimer = undefined
     this.#parse()
+    if (this.#tooMuch) this.#hold()
+    else if (!this.#paused) this.#socket.resume()
   }
 
   pause(): void {
+    this.#paused = true
     this.#socket.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#paused = false
+    if (this.#pollTimer === undefined) this.#socket.resume()
   }
 
   ref(): void {
@@ -199,6 +219,27 @@ export class TcpChannel implements FrameChannel {
     this.#chunks.push(bytes)
     this.#available += bytes.length
     this.#parse()
+    if (this.#tooMuch) this.#hold()
+  }
+
+  get #tooMuch(): boolean {
+    return this.#suspended && this.#available > this.#allowance
+  }
+
+  /** Reads no more for a while: what comes is not asked for yet. */
+  #hold(): void {
+    if (this.#available > absurdBytes) {
+      this.#fail(new Error(`${this.#available} bytes were sent before they were asked for`))
+      return
+    }
+    this.#socket.pause()
+    clearTimeout(this.#pollTimer)
+    this.#pollTimer = setTimeout(() => {
+      this.#pollTimer = undefined
+      this.#allowance = this.#available + maxSuspended
+      if (!this.#paused) this.#socket.resume()
+    }, pollInterval)
+    this.#pollTimer.unref()
   }
 
   #parse(): void {
@@ -277,6 +318,7 @@ export class TcpChannel implements FrameChannel {
     this.#chunks = []
     this.#available = 0
     this.#receiver = undefined
+    clearTimeout(this.#pollTimer)
     this.#room?.settle()
   }
 }

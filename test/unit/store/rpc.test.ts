@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { Store } from 'vineyard-streams'
 import { parseJson, stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
@@ -98,6 +98,15 @@ class TcpClient {
   }
 }
 
+/** Both ends of a connection, and what closes their listener. */
+async function tcpPair(): Promise<[Socket, Socket, () => void]> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sender = connectTcp((server.address() as AddressInfo).port, '127.0.0.1')
+  const [receiver] = (await once(server, 'connection')) as [Socket]
+  return [sender, receiver, () => void server.close()]
+}
+
 /** Bytes that compress somewhat. */
 function sample(size: number, seed: number): Buffer {
   const bytes = Buffer.alloc(size)
@@ -167,6 +176,57 @@ describe('RPC of the store', () => {
       'create_buffer_reply',
       'exists_reply'
     ])
+  })
+
+  it('takes in no more than about a megabyte before its go-ahead, and all of it after', async () => {
+    const [sender, receiver, close] = await tcpPair()
+    const channel = new TcpChannel(receiver, 1000)
+    const sink = new PlainReceiver([Buffer.alloc(16 * 2 ** 20)])
+    const full = once(receiver, 'pause')
+    const texts: unknown[] = []
+    const last = new Promise<void>(resolve =>
+      channel.start({
+        onMessages: ([text]) => {
+          texts.push(text)
+          if (text === 'bytes follow') channel.suspendFrames()
+          else resolve()
+        },
+        onDrain: () => {},
+        onClose: () => {}
+      })
+    )
+    const client = new TcpChannel(sender, 1000)
+    client.send('bytes follow')
+    void client.sendRaw(Buffer.alloc(16 * 2 ** 20))
+    client.send('end')
+    await full
+    expect(receiver.bytesRead).to.be.within(2 ** 20, 2 * 2 ** 20)
+    channel.receiveRaw(sink, () => {})
+    await last
+    expect(sink.done).to.be.true
+    expect(texts).to.deep.equal(['bytes follow', 'end'])
+    for (const one of [client, channel]) one.close()
+    close()
+  })
+
+  it('takes bytes that came long before their turn, and notices the end of one that sends and waits', async () => {
+    const [patient, mortal] = [await TcpClient.connect(endpoint), await TcpClient.connect(endpoint)]
+    for (const one of [patient, mortal]) {
+      one.send('get_name_request', { name: 'early', wait: true })
+      one.send('create_remote_buffer_request', { size: 3_000_000 })
+      void one.channel.sendRaw(Buffer.alloc(3_000_000))
+    }
+    while ((await store.status()).deferredRequests < 2);
+    mortal.channel.end()
+    while ((await store.status()).deferredRequests > 1);
+    const { id } = await client.ask('create_data_request', { content: { typename: 'T', instance_id: 0 } })
+    await client.ask('persist_request', { id })
+    await client.ask('put_name_request', { object_id: id, name: 'early' })
+    const types = []
+    for (let n = 0; n < 3; n += 1) types.push((await patient.next()).type)
+    expect(types).to.deep.equal(['get_name_reply', 'create_buffer_reply', 'create_buffer_reply'])
+    await client.ask('drop_name_request', { name: 'early' })
+    patient.close()
   })
 
   it('refuses blobs that are not sealed with 2', async () => {
