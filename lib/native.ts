@@ -128,6 +128,8 @@ export interface NativeAddon {
   preferHugePages(bytes: Uint8Array): void
   /** Another descriptor of the same file, close-on-exec, for `net.Socket` to own. */
   duplicate(fd: number): number
+  /** Takes the lock of an open file (flock, exclusive), until the last copy of the descriptor is closed. False where another has it. */
+  tryLock(fd: number): boolean
   /** Closes a descriptor that came from this addon. What is never closed ends with the environment (a terminated worker). */
   closeFd(fd: number): void
   /** Maps `[0, length)` of `fd`. Throws RangeError if the file is shorter: touching the rest would be a SIGBUS. */

@@ -1,7 +1,7 @@
 import { lstatSync, mkdtempSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { native, type NativeError } from '../native.js'
+import { isRefused } from './session/ipc-listener.js'
 
 const prefix = 'vineyard-streams-'
 const socketName = 'store.sock'
@@ -34,14 +34,5 @@ function removeAbandoned(): void {
     } catch {
       // Not a store's, or somebody else is removing it too.
     }
-  }
-}
-
-function isRefused(socket: string): boolean {
-  try {
-    native.connect(socket, 1).close()
-    return false
-  } catch (error) {
-    return (error as NativeError).code === 'ECONNREFUSED'
   }
 }

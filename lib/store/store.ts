@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { VineyardError } from '../errors.js'
 import { checkOptions as checkNames, isDuration } from '../options.js'
 import { checkOptions, type StoreOptions } from './options.js'
+import { removeDead } from './session/ipc-listener.js'
 import type { StoreStatus } from './status.js'
 import { type FromWorker, restoreError, type Started, type ToWorker } from './worker-messages.js'
 
@@ -142,10 +143,14 @@ export class Store {
     } catch {
       // It has been removed already.
     }
+    this.#removeDirectory()
+  }
+
+  #removeDirectory(): void {
     try {
       if (this.#ownDirectory) rmdirSync(dirname(this.socket))
     } catch {
-      // Likewise.
+      // It has been removed already.
     }
   }
 
@@ -173,8 +178,11 @@ export class Store {
     this.#ended = true
     live.delete(this)
     if (live.size === 0) process.off('exit', removeSockets)
-    // A worker that was closed has removed its socket itself; by now another server may be using the path.
-    if (!this.#closed) this.removeSocket()
+    // A worker that was closed has removed its socket itself.
+    if (!this.#closed) {
+      removeDead(this.socket)
+      this.#removeDirectory()
+    }
     for (const { reject } of this.#questions.values()) reject(lost('the thread of the store has ended'))
     this.#questions.clear()
   }

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <climits>
@@ -101,6 +102,16 @@ Napi::Value PreferHuge(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
+Napi::Value TryLock(const Napi::CallbackInfo& call) {
+  int fd;
+  if (!ReadDescriptor(call, 0, &fd)) return {};
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return Napi::Boolean::New(call.Env(), false);
+    if (errno != EINTR) return Done(call, {errno, "flock"});
+  }
+  return Napi::Boolean::New(call.Env(), true);
+}
+
 /** For descriptors made here: in a worker `fs.closeSync` warns about each that `fs.openSync` has not made. */
 Napi::Value CloseFd(const Napi::CallbackInfo& call) {
   int fd;
@@ -195,6 +206,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Punch>(*state, exports, "punchHole");
   Export<Duplicate>(*state, exports, "duplicate");
   Export<PreferHuge>(*state, exports, "preferHugePages");
+  Export<TryLock>(*state, exports, "tryLock");
   Export<CloseFd>(*state, exports, "closeFd");
   Export<Map>(*state, exports, "map");
   Export<DetachView>(*state, exports, "detach");

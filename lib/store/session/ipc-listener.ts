@@ -1,7 +1,8 @@
-import { lstatSync, statSync, unlinkSync } from 'node:fs'
+import { lstatSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VineyardError } from '../../errors.js'
 import { type Channel, type Listener, native, type NativeError } from '../../native.js'
+import { whileLocked } from './path-lock.js'
 
 /** What the kernel takes in the address of a socket, without the zero at its end. */
 const maxPathBytes = 107
@@ -28,14 +29,18 @@ export class IpcListener {
         { code: 'ERR_OUT_OF_RANGE' }
       )
     }
-    removeStale(path, maxFrame)
-    try {
+    const listen = (): [Listener, bigint] => {
+      removeStale(path)
       // Failures to accept (no descriptors left) pass; the listener goes on.
-      this.#listener = native.listen(path, backlog, maxFrame, onConnection, () => {})
-    } catch (cause) {
-      throw refused(path, cause as NativeError)
+      const listener = native.listen(path, backlog, maxFrame, onConnection, () => {})
+      return [listener, statSync(path, { bigint: true }).ino]
     }
-    this.#inode = statSync(path, { bigint: true }).ino
+    try {
+      // Another start could find the socket before it listens, or remove it in place of the one it had found stale.
+      ;[this.#listener, this.#inode] = whileLocked(path, listen)
+    } catch (cause) {
+      throw cause instanceof VineyardError ? cause : refused(path, cause as NativeError)
+    }
   }
 
   ref(): void {
@@ -47,12 +52,13 @@ export class IpcListener {
   }
 
   close(): void {
-    this.#listener.close()
     try {
+      // While it is still listened on: after that another server may replace it at any time.
       if (statSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path)
     } catch {
       // Somebody has removed it before.
     }
+    this.#listener.close()
   }
 }
 
@@ -71,19 +77,40 @@ function inUse(path: string, cause?: unknown): VineyardError {
 }
 
 /** Removes the socket of a server that is gone. One that answers is never touched. */
-function removeStale(path: string, maxFrame: number): void {
+function removeStale(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (!stat) return
   if (!stat.isSocket()) {
     throw new VineyardError('ERR_VINEYARD_EXISTS', `'${path}' exists and is not a socket`)
   }
+  const error = connectError(path)
+  // It may have been removed meanwhile, by its own server.
+  if (error?.code === 'ENOENT') return
+  if (error?.code !== 'ECONNREFUSED') throw inUse(path, error)
+  rmSync(path, { force: true })
+}
+
+/** Removes the socket of a server that has died, unless another has taken its place. */
+export function removeDead(path: string): void {
   try {
-    native.connect(path, maxFrame).close()
-  } catch (error) {
-    const { code } = error as NativeError
-    if (code === 'ECONNREFUSED') unlinkSync(path)
-    else if (code !== 'ENOENT') throw inUse(path, error)
-    return
+    whileLocked(path, () => {
+      if (isRefused(path)) unlinkSync(path)
+    })
+  } catch {
+    // Somebody has removed it before, or the directory with it.
   }
-  throw inUse(path)
+}
+
+/** Whether nobody listens on a socket. Between being bound and being listened on it refuses connections too. */
+export function isRefused(socket: string): boolean {
+  return connectError(socket)?.code === 'ECONNREFUSED'
+}
+
+function connectError(socket: string): NativeError | undefined {
+  try {
+    native.connect(socket, 1).close()
+    return undefined
+  } catch (error) {
+    return error as NativeError
+  }
 }
