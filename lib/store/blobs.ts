@@ -9,6 +9,8 @@ import { RequestError } from './request-error.js'
 
 /** Share of the store that chunks of foreign readers may keep after they were left behind. */
 const keptShare = 1 / 8
+/** References to what does not exist are remembered up to so many of a connection; what comes beyond is hostile. */
+const maxStrayReferences = 65_536
 
 /**
  * All blobs: creation, sealing, leases and deletion. A deleted blob has no id any more; its memory goes back to the pool
@@ -207,8 +209,9 @@ export class Blobs {
 
   /** Remembers that the connection uses a blob, which only `is_in_use` and `release` ask for. */
   refer(peer: Peer, id: ObjectId): void {
-    peer.references.add(id)
     const blob = this.#byId.get(id)
+    if (!blob && peer.references.size >= maxStrayReferences) return
+    peer.references.add(id)
     if (!blob) return
     blob.holders.add(peer)
     blob.cold = false

@@ -17,6 +17,8 @@ import { type Handler, plainReply, route } from './handler.js'
 
 /** A get_data reply may be this long; more would be beyond what clients and strings can hold. */
 const maxReply = 256 * 1024 * 1024
+/** A request that waits is remembered under each id that it waits for. */
+const maxAwaited = 65_536
 
 function blobText(id: ObjectId, size: number): string {
   return `{"id":"${id}","instance_id":0,"length":${size},"nbytes":${size},"transient":true,"typename":"vineyard::Blob"}`
@@ -74,6 +76,7 @@ const getData: Handler = (request, { engine }) => {
   readFlag(request, 'sync_remote')
   const missing = (): boolean => !ids.every(id => exists(engine, id))
   if (!readFlag(request, 'wait') || !missing()) return dataReply(engine, ids)
+  if (ids.length > maxAwaited) throw RequestError.invalid(`at most ${maxAwaited} objects can be waited for`)
   return engine.objectWaits.wait(ids, missing, () => dataReply(engine, ids))
 }
 

@@ -33,6 +33,7 @@ export class Consumption {
     if (reader?.extension === 0 && reader.carriesFds) chunk.foreign = reader
     chunk.seats -= 1
     if (chunk.seats > 0) return
+    stream.chunks -= 1
     this.#deleteChunk(chunk, chunk.foreign?.closed === false ? chunk.foreign : undefined)
     if (stream.sharing.policy !== 'drop') this.#count(stream, chunk)
   }

@@ -44,7 +44,7 @@ export class StreamReading {
     if (own) return own
     const seat = stream.freeSeat
     if (!seat) throw allTaken(stream)
-    seat.readers.add(peer)
+    seat.sit(peer)
     peer.reading.add(stream)
     this.#table.note(stream)
     if (stream.sharing.policy === 'evict' && seat.backlog > 0) this.#letCatchUp(stream, seat)
@@ -116,7 +116,7 @@ export class StreamReading {
     peer.reading.delete(stream)
     if (!seat) return
     seat.puller?.waiting.fail(reason)
-    seat.readers.delete(peer)
+    seat.rise(peer)
     if (stream.sharing.resumable && !(seat.endDelivered && seat.backlog === 0)) {
       seat.rewind()
     } else {
@@ -133,8 +133,10 @@ export class StreamReading {
     for (const seat of stream.seats) {
       seat.puller?.waiting.fail(error)
       this.#consumption.clear(stream, seat)
-      for (const reader of seat.readers) reader.reading.delete(stream)
-      seat.readers.clear()
+      for (const reader of seat.readers) {
+        reader.reading.delete(stream)
+        seat.rise(reader)
+      }
     }
     this.#table.note(stream)
   }

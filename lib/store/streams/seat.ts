@@ -19,12 +19,14 @@ export interface Puller {
   make: (chunks: readonly Chunk[]) => string
 }
 
+/** A stream has room for readers that may never come: until one does, a seat has no set of its own. */
+const nobody: ReadonlySet<Peer> = new Set()
+
 /** The place of one reader in a stream. Each sees every chunk; a plain stream has one, a shared one several. */
 export class Seat {
   readonly ready = new Fifo<QueuedChunk>()
   readonly held = new Fifo<HeldChunk>()
-  /** Who sits here; more than one only where anybody may pull. */
-  readonly readers = new Set<Peer>()
+  #readers: Set<Peer> | undefined
   /** The pull that waits for a chunk. */
   puller: Puller | undefined
   /** Its reader has been told that there are no more chunks. */
@@ -37,6 +39,20 @@ export class Seat {
   safeUntil = 0
   /** Counted among those that are being read. */
   counted = false
+
+  /** Who sits here; more than one only where anybody may pull. */
+  get readers(): ReadonlySet<Peer> {
+    return this.#readers ?? nobody
+  }
+
+  sit(peer: Peer): void {
+    this.#readers ??= new Set()
+    this.#readers.add(peer)
+  }
+
+  rise(peer: Peer): void {
+    this.#readers?.delete(peer)
+  }
 
   /** Chunks that have been queued and not left behind. */
   get backlog(): number {

@@ -5,6 +5,8 @@ import { type Sharing, Stream, type StreamTotals } from './stream.js'
 
 /** How many streams that were dropped under their writer are remembered, to tell it why. */
 const maxDropped = 4096
+/** A stream costs memory of this process for each reader that it was created for, whether they come or not. */
+const maxSeats = 2 ** 18
 
 /** The streams that exist, and what is remembered of those that do not any more. */
 export class StreamTable {
@@ -14,6 +16,7 @@ export class StreamTable {
   /** Streams with queued chunks that a reader is there for. */
   readonly #consumable = new Set<Stream>()
   #readers = 0
+  #seats = 0
   /** What went through streams that are gone. */
   readonly past: StreamTotals = { chunksWritten: 0, bytesWritten: 0, chunksRead: 0, bytesRead: 0 }
 
@@ -46,11 +49,16 @@ export class StreamTable {
     throw this.#dropped.get(id) ?? new RequestError(Status.ObjectNotExists, `there is no stream ${id}`)
   }
 
-  /** Throws 11 if there is one with this id already. Any id will do. */
+  /** Throws 11 if there is one with this id already, 41 if there are too many. Any id will do. */
   create(id: ObjectId, sharing?: Sharing): void {
     if (this.#byId.has(id)) throw new RequestError(Status.ObjectExists, `the stream ${id} exists already`)
+    const seats = sharing?.consumers ?? 1
+    if (this.#seats + seats > maxSeats) {
+      throw new RequestError(Status.NotEnoughMemory, `the streams have more than ${maxSeats} readers in all`)
+    }
     this.#dropped.delete(id)
     this.#byId.set(id, new Stream(id, sharing))
+    this.#seats += seats
   }
 
   has(stream: Stream): boolean {
@@ -58,7 +66,7 @@ export class StreamTable {
   }
 
   delete(stream: Stream): void {
-    this.#byId.delete(stream.id)
+    if (this.#byId.delete(stream.id)) this.#seats -= stream.seats.length
     const totals = stream.totals()
     for (const key of Object.keys(totals) as (keyof StreamTotals)[]) this.past[key] += totals[key]
   }

@@ -68,6 +68,8 @@ export class Stream {
   opener: Peer | undefined
   /** The opener's window, if it said so: what is consumed while little is outstanding need not be told. */
   window: WindowLimits | undefined
+  /** How many chunks some reader has not left behind. */
+  chunks = 0
   pushedChunks = 0
   pushedBytes = 0
   consumedChunks = 0

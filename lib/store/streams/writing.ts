@@ -14,8 +14,11 @@ import type { StreamTable } from './stream-table.js'
 
 /** get_next_stream_chunk waits while the store is fuller than this. */
 const threshold = 0.8
-/** A stream holds no more chunks: what waits in line is memory of this process, however small its blobs are. */
-const maxQueued = 2 ** 20
+/**
+ * A stream holds no more chunks, times the readers it was created for: each place in a line is memory of this process,
+ * however small the blobs are.
+ */
+const maxPlaces = 2 ** 20
 
 /** How chunks come into a stream's queue. */
 export class StreamWriting {
@@ -64,8 +67,8 @@ export class StreamWriting {
   writable(peer: Peer, id: ObjectId): Stream {
     const stream = this.#table.get(id)
     checkWritable(stream, peer)
-    if (stream.pushedChunks - stream.consumedChunks >= maxQueued) {
-      throw new RequestError(Status.NotEnoughMemory, `stream ${id} holds ${maxQueued} chunks already`)
+    if (stream.chunks * stream.seats.length >= maxPlaces) {
+      throw new RequestError(Status.NotEnoughMemory, `stream ${id} holds ${stream.chunks} chunks already`)
     }
     this.addWriter(stream, peer)
     return stream
@@ -174,6 +177,7 @@ export class StreamWriting {
       undelivered: count,
       foreign: undefined
     }
+    stream.chunks += 1
     stream.pushedChunks += 1
     stream.pushedBytes += bytes
     for (const seat of seats) seat.ready.push(chunk)

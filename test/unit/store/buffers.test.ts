@@ -120,6 +120,15 @@ describe('buffers', () => {
     expect(peer.ask('is_spilled_request', { id: 1 }).is_spilled).to.equal(false)
   })
 
+  it('remembers references to what does not exist up to a limit', () => {
+    const ids = Array.from({ length: 70_000 }, (_, number) => number + 1)
+    expect(peer.code('increase_reference_count_request', { ids })).to.equal(0)
+    expect(peer.peer.references.size).to.equal(65_536)
+    const id = peer.blob(5)
+    expect(peer.code('release_request', { object_id: id })).to.equal(0)
+    expect(peer.code('get_data_request', { id: ids, wait: true })).to.equal(1)
+  })
+
   const answers: [string, Record<string, Stringifiable>, number][] = [
     ['create_disk_buffer_request', { size: 10, path: '' }, 0],
     ['create_disk_buffer_request', { size: 0, path: '' }, 1],

@@ -48,6 +48,23 @@ describe('streams that are shared', () => {
   const consumed = (): number =>
     writer.events.filter(({ event }) => event === 'stream_consumed').reduce((_, e: any) => e.chunks, 0)
 
+  it("hold as many chunks as a million places in line allow, and are no more than a quarter of a million readers' in all", () => {
+    create({ consumers: 1024, policy: 'drop' })
+    const reader = openReader()
+    for (let count = 0; count < 1023; count += 1) push()
+    // What a reader keeps is still held.
+    expect(pull(reader, { max: 100, max_bytes: MiB }).reply.chunks).to.have.length(100)
+    push()
+    expect(writer.push(id, writer.chunk(10)).code).to.equal(41)
+    const more = (consumers: number): number =>
+      writer.code('create_stream_request', { object_id: writer.object(), consumers })
+    for (let count = 1; count < 256; count += 1) expect(more(1024)).to.equal(0)
+    expect(more(1)).to.equal(41)
+    writer.send({ type: 'drop_stream_request', id })
+    expect(more(1024)).to.equal(0)
+    expect(more(1)).to.equal(41)
+  })
+
   it('says no to what makes no sense, and to others than this package’s clients', () => {
     const refused = (fields: Record<string, any>): number =>
       writer.code('create_stream_request', { object_id: writer.object(), ...fields })
