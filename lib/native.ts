@@ -26,6 +26,8 @@ export interface ChannelHandlers {
   onDrain(): void
   /** Called once, unless `close()` was called first: the peer closed (`null`) or the socket or a frame failed. */
   onClose(error: NativeError | null): void
+  /** How much has come of a frame that is not complete, after each read, when it is more than about a megabyte. */
+  onPartial?(bytes: number): void
 }
 
 /** One end of a connected Unix stream socket that carries frames (8-byte little-endian length + JSON). */
@@ -38,6 +40,8 @@ export interface Channel {
   sendFd(fd: number): number
   /** Bytes accepted by `send` that the socket has not taken. */
   readonly queued: number
+  /** How long a frame may be from the next one on: a handler that is called for one frame decides about those behind it. */
+  limitFrames(maxFrame: number): void
   /** Stops and resumes reading. A paused channel notices the end of the peer only when it resumes. */
   pause(): void
   resume(): void

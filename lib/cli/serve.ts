@@ -77,6 +77,8 @@ async function serve(options: ServeOptions, host: Host): Promise<void> {
     await write(host.stderr, `${lines.join('\n')}\n`)
     await stopped
   } finally {
+    // Whoever asks again does not want to wait for readers.
+    for (const signal of ['SIGTERM', 'SIGINT']) host.on(signal, () => void server.close({ drain: 0 }))
     await server.close()
   }
 }

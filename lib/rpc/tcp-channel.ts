@@ -5,6 +5,8 @@ import { native, type Channel, type ChannelHandlers, type NativeError } from '..
 const headerBytes = 8
 /** A dead peer, or a cut line, is noticed after this plus about ten seconds, in ms. */
 const keepAliveDelay = 15_000
+/** More of an unfinished frame is reported. */
+const notablePartial = 1024 * 1024
 /** Reading pauses while frames are suspended and this much has come. */
 const maxSuspended = 1024 * 1024
 /** A paused socket does not see its peer go: as much again is read each time, in ms. */
@@ -27,7 +29,17 @@ export interface RawReceiver {
 /** What a channel over TCP has in common with one over a Unix socket. */
 export type FrameChannel = Pick<
   Channel,
-  'start' | 'send' | 'sendFd' | 'queued' | 'pause' | 'resume' | 'ref' | 'unref' | 'end' | 'close'
+  | 'start'
+  | 'send'
+  | 'sendFd'
+  | 'queued'
+  | 'limitFrames'
+  | 'pause'
+  | 'resume'
+  | 'ref'
+  | 'unref'
+  | 'end'
+  | 'close'
 >
 
 /**
@@ -36,7 +48,7 @@ export type FrameChannel = Pick<
  */
 export class TcpChannel implements FrameChannel {
   /** Longest frame that is accepted. */
-  maxFrame: number
+  #maxFrame: number
   readonly #socket: Socket
   #handlers: ChannelHandlers | undefined
   /** What has arrived and has not been taken. */
@@ -63,7 +75,7 @@ export class TcpChannel implements FrameChannel {
    */
   constructor(socket: Socket, maxFrame: number) {
     this.#socket = socket
-    this.maxFrame = maxFrame
+    this.#maxFrame = maxFrame
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveDelay)
     // Nothing is read, and no end is lost, before start().
@@ -153,6 +165,10 @@ export class TcpChannel implements FrameChannel {
     else if (!this.#paused) this.#socket.resume()
   }
 
+  limitFrames(maxFrame: number): void {
+    this.#maxFrame = maxFrame
+  }
+
   pause(): void {
     this.#paused = true
     this.#socket.pause()
@@ -220,6 +236,8 @@ export class TcpChannel implements FrameChannel {
     this.#available += bytes.length
     this.#parse()
     if (this.#tooMuch) this.#hold()
+    // What is left over is a part of a frame, or waits for its turn.
+    if (this.#available > notablePartial) this.#handlers?.onPartial?.(this.#available)
   }
 
   get #tooMuch(): boolean {
@@ -260,7 +278,7 @@ export class TcpChannel implements FrameChannel {
     if (this.#frameLength === undefined) {
       if (this.#available < headerBytes) return false
       const length = this.#take(headerBytes).readBigUInt64LE()
-      if (length > BigInt(this.maxFrame)) {
+      if (length > BigInt(this.#maxFrame)) {
         throw Object.assign(new Error(`a frame of ${length} bytes is too long`), { code: 'EMSGSIZE' })
       }
       this.#frameLength = Number(length)

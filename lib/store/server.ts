@@ -12,8 +12,10 @@ import { type CheckedOptions, checkOptions, type StoreOptions } from './options.
 import { Pool } from './pool.js'
 import { RequestError } from './request-error.js'
 import type { ServerFacts } from './requests/handler.js'
-import { Connection } from './session/connection.js'
+import { Connection, type ConnectionHost } from './session/connection.js'
+import { Connections } from './session/connections.js'
 import { IpcListener } from './session/ipc-listener.js'
+import { defaultLimits, type Limits } from './session/limits.js'
 import { TcpListener } from './session/tcp-listener.js'
 import { instanceStatus, type StoreStatus } from './status.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
@@ -38,14 +40,15 @@ export class StoreServer {
   readonly #poolFd: number
   readonly #listener: IpcListener
   readonly #tcpListener: TcpListener | undefined
-  readonly #connections = new Set<Connection>()
-  readonly #maxConnections: number
-  readonly #dispatcher: Dispatcher
+  readonly #connections: Connections
+  readonly #host: ConnectionHost
   /** The directory that was made for the socket. */
   readonly #directory: string | undefined
   /** What shows the store to people and to Prometheus. */
   readonly #watch: WatchEndpoint[] = []
   #closing = false
+  /** When a closing store waits no longer for its readers. */
+  #drainEnd = Infinity
   #closed: Promise<void> | undefined
 
   /**
@@ -53,9 +56,10 @@ export class StoreServer {
    * ERR_VINEYARD_EXISTS where another server uses the socket or the port, ERR_VINEYARD_NO_MEMORY and
    * ERR_VINEYARD_SERVER for what the system refuses.
    */
-  static async start(options: StoreOptions = {}): Promise<StoreServer> {
+  static async start(options: StoreOptions = {}, limits: Partial<Limits> = {}): Promise<StoreServer> {
     const checked = checkOptions(options)
-    const server = await StoreServer.#listen(checked)
+    const strangersFrame = Math.min(defaultLimits.strangersFrame, checked.maxFrame)
+    const server = await StoreServer.#listen(checked, { ...defaultLimits, strangersFrame, ...limits })
     try {
       await server.#openWatch(checked)
       return server
@@ -65,19 +69,19 @@ export class StoreServer {
     }
   }
 
-  static async #listen(checked: CheckedOptions): Promise<StoreServer> {
-    if (checked.rpc === undefined) return new StoreServer(checked)
-    const listener = await TcpListener.start(checked.rpc, checked.maxFrame)
+  static async #listen(checked: CheckedOptions, limits: Limits): Promise<StoreServer> {
+    if (checked.rpc === undefined) return new StoreServer(checked, limits)
+    const listener = await TcpListener.start(checked.rpc, limits.strangersFrame)
     try {
-      return new StoreServer(checked, listener)
+      return new StoreServer(checked, limits, listener)
     } catch (error) {
       listener.close()
       throw error
     }
   }
 
-  private constructor(options: CheckedOptions, rpc?: TcpListener) {
-    this.#maxConnections = options.maxConnections
+  private constructor(options: CheckedOptions, limits: Limits, rpc?: TcpListener) {
+    this.#connections = new Connections(options.maxConnections, limits.heldBytes)
     this.#poolFd = createMemory(options.size)
     const fd = this.#poolFd
     const pages = {
@@ -94,15 +98,22 @@ export class StoreServer {
       socket: this.socket,
       rpcEndpoint: rpc?.endpoint ?? noEndpoint,
       authenticate: (username, password) => authentication.accepts(username, password),
-      connections: () => this.#counts(),
+      connections: () => this.#connections.counts,
       get closing() {
         return isClosing()
       }
     }
-    this.#dispatcher = new Dispatcher(this.#engine, facts)
+    this.#host = {
+      dispatcher: new Dispatcher(this.#engine, facts),
+      limits,
+      maxFrame: options.maxFrame,
+      holds: (connection, bytes) => this.#connections.holds(connection, bytes),
+      ended: ({ peer }) => this.#engine.disconnect(peer),
+      closed: connection => this.#connections.delete(connection)
+    }
     this.#tcpListener = rpc
     try {
-      this.#listener = new IpcListener(this.socket, options.maxFrame, channel => this.#accept(channel))
+      this.#listener = new IpcListener(this.socket, limits.strangersFrame, channel => this.#accept(channel))
     } catch (error) {
       native.closeFd(fd)
       this.#removeDirectory()
@@ -134,7 +145,7 @@ export class StoreServer {
   }
 
   status(): StoreStatus {
-    return instanceStatus(this.#engine, this.#counts())
+    return instanceStatus(this.#engine, this.#connections.counts)
   }
 
   ref(): void {
@@ -151,52 +162,39 @@ export class StoreServer {
 
   /**
    * Refuses new connections and new work at once, fails streams that nobody has finished, gives readers up to `drain` ms
-   * (default 5000) to take what is left, then closes everything. Idempotent: later calls wait for the first.
+   * (default 5000) to take what is left, then closes everything. What has been sent has a second to be taken. Later calls
+   * wait for the first, and can give its readers less time.
    */
   close({ drain = 5000 }: { drain?: number } = {}): Promise<void> {
-    return (this.#closed ??= this.#close(drain))
+    this.#drainEnd = Math.min(this.#drainEnd, performance.now() + drain)
+    return (this.#closed ??= this.#close())
   }
 
-  async #close(drain: number): Promise<void> {
+  async #close(): Promise<void> {
     this.#closing = true
     this.#listener.close()
     this.#tcpListener?.close()
     this.#engine.memory.failAll(RequestError.closing())
     this.#engine.streams.failUnfinished('the store is closing')
-    const end = performance.now() + drain
-    while (this.#engine.streams.draining && performance.now() < end) await delay(drainInterval)
-    for (const connection of [...this.#connections]) connection.end()
+    while (this.#engine.streams.draining && performance.now() < this.#drainEnd) await delay(drainInterval)
+    await Promise.all(this.#connections.all().map(connection => connection.end()))
     await Promise.all(this.#watch.map(endpoint => endpoint.close()))
     this.#engine.bytes.close()
     native.closeFd(this.#poolFd)
     this.#removeDirectory()
   }
 
-  #counts(): { ipc: number; rpc: number } {
-    let rpc = 0
-    for (const { remote } of this.#connections) if (remote) rpc += 1
-    return { ipc: this.#connections.size - rpc, rpc }
-  }
-
   #accept(channel: Channel | TcpChannel): void {
-    const allowed = channel instanceof TcpChannel || isAllowed(channel)
-    if (!allowed || this.#closing || this.#connections.size >= this.#maxConnections) {
+    const remote = channel instanceof TcpChannel
+    const allowed = remote || isAllowed(channel)
+    if (!allowed || this.#closing || !this.#connections.makeRoom(remote)) {
       channel.close()
       return
     }
-    const host = {
-      dispatcher: this.#dispatcher,
-      closed: (connection: Connection) => this.#forget(connection)
-    }
-    const connection = new Connection(channel, host)
+    const connection = new Connection(channel, this.#host)
     this.#connections.add(connection)
-    this.#engine.connect(connection.peer, channel instanceof TcpChannel ? undefined : channel.peer.pid)
+    this.#engine.connect(connection.peer, remote ? undefined : channel.peer.pid)
     connection.start()
-  }
-
-  #forget(connection: Connection): void {
-    this.#connections.delete(connection)
-    this.#engine.disconnect(connection.peer)
   }
 
   #removeDirectory(): void {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,6 +15,8 @@ namespace {
 /** Then the loop turns, so that one busy peer does not starve the others. */
 constexpr size_t kReadBudget = 1024 * 1024;
 constexpr size_t kHeader = 8;
+/** More of an unfinished frame is reported: it is memory that the peer makes this process hold. */
+constexpr size_t kNotablePartial = 1024 * 1024;
 
 void WriteHeader(char* header, uint64_t length) {
   for (size_t i = 0; i < kHeader; i++) header[i] = static_cast<char>(length >> (8 * i));
@@ -22,6 +25,15 @@ void WriteHeader(char* header, uint64_t length) {
 bool GetHandler(napi_env env, napi_value handlers, const char* name, napi_value* handler) {
   return napi_get_named_property(env, handlers, name, handler) == napi_ok &&
          ReadFunction(env, *handler, name);
+}
+/** Null where there is none. */
+bool GetOptionalHandler(napi_env env, napi_value handlers, const char* name, napi_value* handler) {
+  if (napi_get_named_property(env, handlers, name, handler) != napi_ok) return false;
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, *handler, &type);
+  if (type != napi_undefined) return ReadFunction(env, *handler, name);
+  *handler = nullptr;
+  return true;
 }
 }  // namespace
 
@@ -33,6 +45,7 @@ void Channel::Define(EnvState& state) {
                 W::Method<&Channel::Send>("send"),
                 W::Method<&Channel::SendFd>("sendFd"),
                 W::Getter<&Channel::Queued>("queued"),
+                W::Method<&Channel::LimitFrames>("limitFrames"),
                 W::Method<&Channel::Pause>("pause"),
                 W::Method<&Channel::Resume>("resume"),
                 W::Method<&Channel::Ref>("ref"),
@@ -79,8 +92,10 @@ Napi::Value Channel::Start(const Napi::CallbackInfo& call) {
   napi_value on_messages = nullptr;
   napi_value on_drain = nullptr;
   napi_value on_close = nullptr;
+  napi_value on_partial = nullptr;
   if (!GetHandler(env, call[0], "onMessages", &on_messages) ||
-      !GetHandler(env, call[0], "onDrain", &on_drain) || !GetHandler(env, call[0], "onClose", &on_close)) {
+      !GetHandler(env, call[0], "onDrain", &on_drain) || !GetHandler(env, call[0], "onClose", &on_close) ||
+      !GetOptionalHandler(env, call[0], "onPartial", &on_partial)) {
     return {};
   }
   // Reading a property can run code, which may have closed or started this channel.
@@ -90,6 +105,7 @@ Napi::Value Channel::Start(const Napi::CallbackInfo& call) {
   on_messages_.Set(env, on_messages);
   on_drain_.Set(env, on_drain);
   on_close_.Set(env, on_close);
+  if (on_partial != nullptr) on_partial_.Set(env, on_partial);
   context_.Open(env, call.This(), "VineyardChannel");
   started_ = true;
   UpdateInterest();
@@ -177,6 +193,13 @@ Napi::Value Channel::Accepted(const Napi::CallbackInfo& call) {
 
 Napi::Value Channel::Queued(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), static_cast<double>(queue_.bytes()));
+}
+
+Napi::Value Channel::LimitFrames(const Napi::CallbackInfo& call) {
+  int64_t max_frame;
+  if (!ReadInteger(call, 0, "maxFrame", 0, kMaxSafeInteger, &max_frame)) return {};
+  parser_.set_max_frame(static_cast<uint64_t>(std::min(max_frame, kMaxFrame)));
+  return call.Env().Undefined();
 }
 
 Napi::Value Channel::Pause(const Napi::CallbackInfo& call) {
@@ -300,24 +323,33 @@ void Channel::Read() {
     HandleScope scope(state_->env());
     std::vector<napi_value> messages;
     // The kernel ends a read with the bytes that a descriptor came with: the carrier is the last one.
-    int error = Parse(buffer.data(), received.carried ? size - 1 : size, &messages);
+    const char* at = buffer.data();
+    const char* end = at + (received.carried ? size - 1 : size);
+    int error = Parse(&at, end, &messages);
+    if (error != 0 && parser_.TooLong() && !messages.empty()) {
+      // What came before it may have been what longer frames are allowed for.
+      Deliver(messages, Descriptor());
+      if (phase_ != Phase::open) return;
+      messages.clear();
+      error = Parse(&at, end, &messages);
+    }
     if (error == 0) error = received.control_error;
     if (error == 0 && received.carried && parser_.InsideFrame()) error = EPROTO;
     if (error != 0) received.fd.reset();
     const bool carried = received.carried;
     Deliver(messages, std::move(received.fd));
     if (error != 0 && phase_ == Phase::open) return Lose({error, "recvmsg"});
+    ReportPartial();
     if (size < buffer.size() && !carried && write_error_ == 0) return;
   }
 }
 
-int Channel::Parse(const char* bytes, size_t size, std::vector<napi_value>* messages) {
-  const char* at = bytes;
-  const char* end = bytes + size;
+/** Takes the frames of [*at, end) and advances `*at`. */
+int Channel::Parse(const char** at, const char* end, std::vector<napi_value>* messages) {
   for (;;) {
     const char* frame = nullptr;
     size_t length = 0;
-    switch (parser_.Next(&at, end, &frame, &length)) {
+    switch (parser_.Next(at, end, &frame, &length)) {
       case FrameParser::Result::incomplete:
         return 0;
       case FrameParser::Result::too_long:
@@ -366,6 +398,13 @@ void Channel::Deliver(const std::vector<napi_value>& messages, Descriptor fd) {
   context_.Call(handlers_.Get(), on_messages_.Get(), 1, &list);
 }
 
+void Channel::ReportPartial() {
+  if (phase_ != Phase::open || !on_partial_ || parser_.Partial() < kNotablePartial) return;
+  napi_value bytes = nullptr;
+  napi_create_double(state_->env(), static_cast<double>(parser_.Partial()), &bytes);
+  context_.Call(handlers_.Get(), on_partial_.Get(), 1, &bytes);
+}
+
 void Channel::Lose(const SystemError& error) {
   napi_env env = state_->env();
   napi_value argument = nullptr;
@@ -401,5 +440,6 @@ void Channel::CloseAs(Phase phase) {
   on_messages_.Reset();
   on_drain_.Reset();
   on_close_.Reset();
+  on_partial_.Reset();
   self_.Reset();
 }

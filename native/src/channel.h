@@ -47,6 +47,7 @@ class Channel final : public Closable {
   Napi::Value Send(const Napi::CallbackInfo& call);
   Napi::Value SendFd(const Napi::CallbackInfo& call);
   Napi::Value Queued(const Napi::CallbackInfo& call);
+  Napi::Value LimitFrames(const Napi::CallbackInfo& call);
   Napi::Value Pause(const Napi::CallbackInfo& call);
   Napi::Value Resume(const Napi::CallbackInfo& call);
   Napi::Value Ref(const Napi::CallbackInfo& call);
@@ -68,9 +69,10 @@ class Channel final : public Closable {
   void OnPoll(int status, int events);
   void Flush();
   void Read();
-  int Parse(const char* bytes, size_t size, std::vector<napi_value>* messages);
+  int Parse(const char** at, const char* end, std::vector<napi_value>* messages);
   bool AddText(const char* text, size_t size, std::vector<napi_value>* messages);
   void Deliver(const std::vector<napi_value>& messages, Descriptor fd);
+  void ReportPartial();
   /** Reports the end; `error.code` 0 is the peer's close. */
   void Lose(const SystemError& error);
   void CloseAs(Phase phase);
@@ -96,4 +98,5 @@ class Channel final : public Closable {
   Strong on_messages_;
   Strong on_drain_;
   Strong on_close_;
+  Strong on_partial_;
 };

@@ -23,10 +23,9 @@ FrameParser::Result FrameParser::Next(const char** at, const char* end, const ch
     header_size_ += taken;
     *at += taken;
     if (header_size_ < sizeof header_) return Result::incomplete;
-    const uint64_t announced = LittleEndian(header_);
-    if (announced > max_frame_) return Result::too_long;
-    length_ = announced;
+    length_ = LittleEndian(header_);
   }
+  if (TooLong()) return Result::too_long;
   const auto available = static_cast<size_t>(end - *at);
   *length = length_;
   if (body_.empty() && available >= length_) {

@@ -21,14 +21,20 @@ class FrameParser {
   void Clear() { std::string().swap(body_); }
 
   bool InsideFrame() const { return header_size_ > 0; }
+  /** The next frame is longer than frames may be. It can still be taken if they may be longer then. */
+  bool TooLong() const { return header_size_ == sizeof header_ && length_ > max_frame_; }
+  /** How much of an unfinished frame is held. */
+  size_t Partial() const { return body_delivered_ ? 0 : body_.size(); }
+
+  void set_max_frame(uint64_t max_frame) { max_frame_ = max_frame; }
 
  private:
   void FrameDone();
 
-  const uint64_t max_frame_;
+  uint64_t max_frame_;
   unsigned char header_[8];
   size_t header_size_ = 0;
-  size_t length_ = 0;
+  uint64_t length_ = 0;
   std::string body_;
   bool body_delivered_ = false;
 };

@@ -7,14 +7,8 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
 import { connect, RecordBatchStream, type Client } from 'vineyard-streams'
+import { frame } from '../support/frame.js'
 import { fuzzes, hostileJson } from '../support/fuzzing.js'
-
-function frame(body: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(body)
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(bytes.length))
-  return Buffer.concat([length, bytes])
-}
 
 /** What each request is answered with by a proper server, for lies that begin like the truth. */
 const replies: Record<string, Record<string, unknown>> = {

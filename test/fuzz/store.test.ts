@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
 import { connect, Store, type Client } from 'vineyard-streams'
+import { frame } from '../support/frame.js'
 import { fuzzes, hostileJson } from '../support/fuzzing.js'
 
 /** Every request of messages.md and of the extension, with fields that it reads. */
@@ -89,13 +90,6 @@ const request: fc.Arbitrary<Record<string, unknown>> = fc.constantFrom(...Object
     .map(fields => ({ type, ...fields }))
 )
 
-function frame(body: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(body)
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(bytes.length))
-  return Buffer.concat([length, bytes])
-}
-
 const register = frame('{"type":"register_request","store_type":1,"vineyard_streams":1}')
 
 describe('A store under fire', () => {
@@ -144,7 +138,7 @@ describe('A store under fire', () => {
       ),
       { maxLength: 8 }
     ),
-    all => attack(register, ...all.map(frame)),
+    all => attack(register, ...all.map(one => frame(one))),
     10
   )
 

@@ -1,12 +1,15 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lutimesSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, lutimesSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
-import { connect, RecordBatchStream, Store } from 'vineyard-streams'
+import { ByteStream, connect, RecordBatchStream, Store } from 'vineyard-streams'
+import { frame } from '../support/frame.js'
 import { rejection } from '../support/rejection.js'
 
 /** As if it had been made an hour ago: a younger one may be about to come alive. */
@@ -40,24 +43,73 @@ describe('What a store leaves', () => {
     await Promise.all([living.close(), next.close()])
   })
 
-  it('is nothing after SIGTERM to `serve`, whose clients learn of it', async () => {
-    const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
-    const directory = mkdtempSync(join(tmpdir(), 'vineyard-serve-'))
-    const socket = join(directory, 'store.sock')
-    const child = spawn(process.execPath, [program, 'serve', '--socket', socket, '--size', '1Mi'], {
-      stdio: ['ignore', 'ignore', 'pipe']
+  describe('is nothing after SIGTERM to `serve`', () => {
+    let directory: string
+    let socket: string
+    let child: ChildProcess
+    let exited: Promise<unknown[]>
+    beforeEach(async () => {
+      const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
+      directory = mkdtempSync(join(tmpdir(), 'vineyard-serve-'))
+      socket = join(directory, 'store.sock')
+      child = spawn(process.execPath, [program, 'serve', '--socket', socket, '--size', '1Mi'], {
+        stdio: ['ignore', 'ignore', 'pipe']
+      })
+      exited = once(child, 'exit')
+      const { stderr } = child as ChildProcess & { stderr: Readable }
+      await once(stderr, 'data')
+      stderr.resume()
     })
-    await once(child.stderr, 'data')
-    child.stderr.resume()
-    const client = await connect(socket)
-    const stream = await RecordBatchStream.create(client)
-    const waiting = rejection((await stream.openReader()).next())
-    const exited = once(child, 'exit')
-    child.kill('SIGTERM')
-    expect(await exited).to.deep.equal([0, null])
-    expect(existsSync(socket)).to.equal(false)
-    expect((await waiting).code).to.be.oneOf(['ERR_VINEYARD_CONNECTION_LOST', 'ERR_VINEYARD_STREAM_FAILED'])
-    await client.close()
-    rmSync(directory, { recursive: true })
+    afterEach(() => {
+      child.kill('SIGKILL')
+      rmSync(directory, { recursive: true })
+    })
+
+    async function endsWell(): Promise<void> {
+      expect(await exited).to.deep.equal([0, null])
+      expect(readdirSync(directory)).to.be.empty
+    }
+
+    it('and its clients learn of it', async () => {
+      const client = await connect(socket)
+      const stream = await RecordBatchStream.create(client)
+      const waiting = rejection((await stream.openReader()).next())
+      child.kill('SIGTERM')
+      await endsWell()
+      expect((await waiting).code).to.be.oneOf(['ERR_VINEYARD_CONNECTION_LOST', 'ERR_VINEYARD_STREAM_FAILED'])
+      await client.close()
+    })
+
+    it('though a client does not take its replies', async () => {
+      const deaf = createConnection(socket)
+      deaf.on('error', () => {})
+      for (const request of [
+        { type: 'register_request', store_type: 1 },
+        { type: 'create_data_request', content: { typename: 'T', instance_id: 0, v: 'x'.repeat(50_000) } },
+        ...Array<object>(300).fill({ type: 'list_data_request', pattern: '*', regex: false, limit: 10 })
+      ]) {
+        deaf.write(frame(JSON.stringify(request)))
+      }
+      // All of the requests are handled in one go, as far as there is room for replies. None of those is read.
+      await once(deaf, 'readable')
+      child.kill('SIGTERM')
+      await endsWell()
+      deaf.destroy()
+    })
+
+    it('at once when it is sent again, though a reader is still to take what there is', async () => {
+      const client = await connect(socket)
+      const stream = await ByteStream.create(client)
+      const writer = await stream.openWriter()
+      await writer.append(Buffer.from('never read'))
+      await writer.finish()
+      const reader = await stream.openReader()
+      child.kill('SIGTERM')
+      while (existsSync(socket)) await new Promise(setImmediate)
+      child.kill('SIGTERM')
+      await endsWell()
+      await reader.close()
+      await client.close()
+    })
   })
 })

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { native, type ChannelMessage } from '../../native.js'
 import { TcpChannel, type FrameChannel } from '../../rpc/tcp-channel.js'
 import type { Dispatcher } from '../dispatcher.js'
@@ -7,13 +8,10 @@ import { Fifo } from '../fifo.js'
 import { Peer } from '../peer.js'
 import { closeConnection } from '../requests/handler.js'
 import { Waiting } from '../waiting.js'
+import type { Limits } from './limits.js'
 
 /** A request that the bytes of blobs may follow, which are no frames. A cheap look before it is parsed. */
 const bringsBytes = /"create_remote_buffers?_request"/
-/** Before it has registered a stranger on the network may send no more than this in one frame. */
-const maxStrangersFrame = 64 * 1024
-/** A stranger who has not registered in this time is cut off, in ms. */
-const registrationTime = 20_000
 
 /** Reading pauses while this much is queued behind a request that waits. */
 const maxQueuedFrames = 1024
@@ -22,12 +20,24 @@ const maxQueuedBytes = 1024 * 1024
 const absurdBytes = 300 * 1024 * 1024
 /** A paused connection looks this often whether its peer is still there, in ms. */
 const pollInterval = 500
+/** Whoever holds more memory of this process than this is counted with the others that do. */
+const notableBytes = 1024 * 1024
 /** No request is handled while this much of the replies has not been taken. */
 const maxUnsentBytes = 4 * 1024 * 1024
+/** What a peer has to take the last replies after the end of its connection, and how often that is looked at, in ms. */
+const flushTime = 1000
+const flushInterval = 10
 
 export interface ConnectionHost {
   readonly dispatcher: Dispatcher
-  /** The connection is gone; nothing of it is called any more. */
+  readonly limits: Limits
+  /** The longest frame of a connection that has registered. */
+  readonly maxFrame: number
+  /** How much memory of this process the connection holds, where that is notable or was. */
+  holds(connection: Connection, bytes: number): void
+  /** The connection has ended: it uses nothing of the store any more. */
+  ended(connection: Connection): void
+  /** Its socket is closed too. */
   closed(connection: Connection): void
 }
 
@@ -40,10 +50,13 @@ export class Connection {
   readonly #transport: FrameChannel
   /** The same where it carries the bytes of blobs as well. */
   readonly #tcp: TcpChannel | undefined
-  readonly #maxFrame: number
   readonly #host: ConnectionHost
   readonly #inbox = new Fifo<string | null>()
   #inboxBytes = 0
+  /** What has come of a frame that is not complete. */
+  #partialBytes = 0
+  #unsentBytes = 0
+  #holdsNotably = false
   #current: Waiting | undefined
   /** The bytes of blobs are on their way, in either direction: no other request is handled. */
   #exchange: Upload | Download | undefined
@@ -54,13 +67,13 @@ export class Connection {
   #pollTimer: NodeJS.Timeout | undefined
   #registrationTimer: NodeJS.Timeout | undefined
   #closed = false
+  #ending: Promise<void> | undefined
   /** Events that a congested peer has not got yet, the newest of each kind and stream. */
   readonly #lateEvents = new Map<string, string>()
 
   constructor(transport: FrameChannel, host: ConnectionHost) {
     this.#transport = transport
     this.#tcp = transport instanceof TcpChannel ? transport : undefined
-    this.#maxFrame = this.#tcp?.maxFrame ?? 0
     this.#host = host
     this.peer = new Peer(this.#tcp === undefined, event =>
       this.#sendEvent('id' in event ? `${event.event} ${event.id}` : event.event, JSON.stringify(event))
@@ -73,32 +86,46 @@ export class Connection {
   }
 
   start(): void {
-    if (this.#tcp !== undefined) {
-      this.#tcp.maxFrame = Math.min(this.#maxFrame, maxStrangersFrame)
-      this.#registrationTimer = setTimeout(() => this.close(), registrationTime)
-      this.#registrationTimer.unref()
-    }
+    this.#registrationTimer = setTimeout(() => this.close(), this.#host.limits.registrationTime)
+    this.#registrationTimer.unref()
     this.#transport.start({
       onMessages: messages => this.#receive(messages),
       onDrain: () => this.#drained(),
-      onClose: () => this.#finish()
+      onClose: () => this.close(),
+      onPartial: bytes => {
+        this.#partialBytes = bytes
+        this.#count()
+      }
     })
   }
 
-  /** Closes after what has been sent so far; requests that wait are not answered. */
-  end(): void {
-    if (this.#closed) return
-    this.#transport.end()
-    this.#finish()
+  /**
+   * Closes after what has been sent so far, which the peer must take soon; requests that wait are not answered. Resolves
+   * when the socket is closed.
+   */
+  end(): Promise<void> {
+    return (this.#ending ??= this.#end())
   }
 
   close(): void {
     if (this.#closed) return
     this.#transport.close()
     this.#finish()
+    this.#host.closed(this)
+  }
+
+  async #end(): Promise<void> {
+    if (this.#closed) return
+    this.#transport.end()
+    this.#finish()
+    const until = performance.now() + flushTime
+    while (this.#transport.queued > 0 && performance.now() < until) await delay(flushInterval)
+    this.#transport.close()
+    this.#host.closed(this)
   }
 
   #receive(messages: ChannelMessage[]): void {
+    this.#partialBytes = 0
     for (const message of messages) {
       if (typeof message === 'number') {
         // No request of a client carries a descriptor.
@@ -143,9 +170,11 @@ export class Connection {
 
   #handle(text: string | null): void {
     const result = this.#host.dispatcher.dispatch(text, this.peer)
-    if (this.#tcp !== undefined) this.#afterDispatch(this.#tcp, text, result instanceof Upload)
+    if (this.#registrationTimer !== undefined && this.peer.registered) this.#registered()
+    if (this.#tcp !== undefined && !(result instanceof Upload) && text !== null && bringsBytes.test(text))
+      this.#tcp.resumeFrames()
     if (result === closeConnection) {
-      this.end()
+      void this.end()
     } else if (result instanceof Waiting) {
       this.#current = result
       result.attach(make => {
@@ -162,17 +191,15 @@ export class Connection {
     }
   }
 
-  #afterDispatch(tcp: TcpChannel, text: string | null, bytesFollow: boolean): void {
-    if (this.#registrationTimer !== undefined && this.peer.registered) {
-      clearTimeout(this.#registrationTimer)
-      this.#registrationTimer = undefined
-      tcp.maxFrame = this.#maxFrame
-    }
-    if (!bytesFollow && text !== null && bringsBytes.test(text)) tcp.resumeFrames()
+  #registered(): void {
+    clearTimeout(this.#registrationTimer)
+    this.#registrationTimer = undefined
+    if (!this.#closed) this.#transport.limitFrames(this.#host.maxFrame)
   }
 
   #receiveBytes(tcp: TcpChannel, upload: Upload): void {
     this.#exchange = upload
+    this.#partialBytes = 0
     this.#send(upload.goAhead)
     if (this.#closed) return
     tcp.receiveRaw(upload.receiver, () => {
@@ -200,6 +227,7 @@ export class Connection {
     try {
       let unsent = this.#transport.send(text)
       for (const fd of this.peer.takeNewFds()) unsent = this.#transport.sendFd(fd)
+      this.#unsentBytes = unsent
       if (unsent > maxUnsentBytes) this.#congested = true
     } catch {
       // The peer went away between its request and the reply.
@@ -214,6 +242,7 @@ export class Connection {
 
   #drained(): void {
     this.#congested = false
+    this.#unsentBytes = 0
     for (const [key, text] of this.#lateEvents) {
       this.#lateEvents.delete(key)
       this.#send(text)
@@ -224,6 +253,7 @@ export class Connection {
 
   /** Stops reading while too much is queued, and goes on when there is room. */
   #regulate(): void {
+    this.#count()
     if (this.#closed) return
     const full = this.#inbox.length > maxQueuedFrames || this.#inboxBytes > maxQueuedBytes || this.#congested
     if (full && !this.#paused) {
@@ -235,6 +265,15 @@ export class Connection {
       clearTimeout(this.#pollTimer)
       this.#resume()
     }
+  }
+
+  /** Tells how much memory it holds, where that matters. */
+  #count(): void {
+    const bytes = this.#partialBytes + this.#inboxBytes + this.#unsentBytes
+    const notable = bytes > notableBytes
+    if (this.#closed || (!notable && !this.#holdsNotably)) return
+    this.#holdsNotably = notable
+    this.#host.holds(this, notable ? bytes : 0)
   }
 
   /** A paused channel does not see its peer go, and the wait of one that is gone must end: read a little now and then. */
@@ -251,7 +290,6 @@ export class Connection {
   }
 
   #finish(): void {
-    if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#pollTimer)
     clearTimeout(this.#registrationTimer)
@@ -260,7 +298,7 @@ export class Connection {
     this.#lateEvents.clear()
     this.#current?.cancel()
     this.#current = undefined
-    this.#host.closed(this)
+    this.#host.ended(this)
   }
 }
 

@@ -180,6 +180,38 @@ describe('native frames', () => {
     small.close()
   })
 
+  it('lets a handler decide how long the frames behind one may be, even those that came with it', async () => {
+    const small = new Server(10)
+    const [socket, channel] = await small.raw()
+    const recorder = new Recorder(channel, messages => {
+      if (messages.includes('longer')) channel.limitFrames(100)
+    })
+    const long = 'x'.repeat(100)
+    socket.write(Buffer.concat([frame('short'), frame('longer'), frame(long), frame('y'), frame(`${long}x`)]))
+    socket.on('error', () => undefined)
+    expect((await recorder.closed())?.code).to.equal('EMSGSIZE')
+    expect(recorder.messages).to.deep.equal(['short', 'longer', long, 'y'])
+    socket.destroy()
+    small.close()
+  })
+
+  it('tells how much of a long frame it holds, until that is complete', async () => {
+    const [socket, channel] = await server.raw()
+    const recorder = new Recorder(channel)
+    const bytes = frame('x'.repeat(3 * 2 ** 20))
+    socket.write(bytes.subarray(0, -1))
+    await until(() => recorder.partials.at(-1) === 3 * 2 ** 20 - 1)
+    expect(recorder.partials[0]).to.be.within(2 ** 20, 2 ** 21)
+    socket.write(bytes.subarray(-1))
+    await recorder.received(1)
+    const count = recorder.partials.length
+    socket.write(frame('y').subarray(0, -1))
+    await turns()
+    expect(recorder.partials).to.have.length(count)
+    socket.destroy()
+    channel.close()
+  })
+
   it('does not allocate what a header announces', async () => {
     const [socket, channel] = await server.raw()
     const recorder = new Recorder(channel)

@@ -51,6 +51,7 @@ export function descriptors(): string[] {
 export class Recorder {
   readonly batches: ChannelMessage[][] = []
   readonly closes: (NativeError | null)[] = []
+  readonly partials: number[] = []
   drains = 0
 
   constructor(
@@ -67,6 +68,9 @@ export class Recorder {
       },
       onClose: error => {
         this.closes.push(error)
+      },
+      onPartial: bytes => {
+        this.partials.push(bytes)
       }
     })
   }

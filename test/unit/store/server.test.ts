@@ -1,24 +1,18 @@
 import { expect } from 'chai'
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { native } from '#dist/native.js'
 import { StoreServer } from '#dist/store/server.js'
+import { frame } from '../../support/frame.js'
 import { RawClient } from './raw-client.js'
 import { MiB } from './support.js'
 
 function descriptors(): number {
   return readdirSync('/proc/self/fd').length
-}
-
-/** Bytes of a frame as they are, with a length that may be a lie. */
-function frame(body: string | Buffer, length?: bigint): Buffer {
-  const bytes = Buffer.from(body as string)
-  const header = Buffer.alloc(8)
-  header.writeBigUInt64LE(length ?? BigInt(bytes.length))
-  return Buffer.concat([header, bytes])
 }
 
 /** Sends bytes over a plain socket and answers what comes back until the server closes, or has been silent for a while. */
@@ -194,18 +188,21 @@ describe('StoreServer', () => {
   })
 
   it('does not pile up replies for a peer that does not read', async () => {
-    const client = await RawClient.connect(server.socket)
-    const { id } = await client.ask('create_data_request', {
+    const deaf = await RawClient.connect(server.socket)
+    const other = await RawClient.connect(server.socket)
+    const { id } = await deaf.ask('create_data_request', {
       content: { typename: 'T', instance_id: 0, v: 'x'.repeat(MiB) }
     })
-    client.channel.pause()
-    for (let i = 0; i < 200; i += 1) client.send('get_data_request', { id: [id] })
-    await delay(200)
+    await other.ask('get_data_request', { id: [id] })
     const before = process.memoryUsage().rss
-    client.channel.resume()
-    for (let i = 0; i < 200; i += 1) expect((await client.next()).type).to.equal('get_data_reply')
-    expect(before).to.be.below(process.memoryUsage().rss + 400 * MiB)
-    client.close()
+    deaf.channel.pause()
+    for (let i = 0; i < 120; i += 1) deaf.send('get_data_request', { id: [id] })
+    // By then all of them could have been answered: they came before.
+    await other.ask('exists_request', { id })
+    expect(process.memoryUsage().rss - before).to.be.below(64 * MiB)
+    deaf.channel.resume()
+    for (let i = 0; i < 120; i += 1) expect((await deaf.next()).type).to.equal('get_data_reply')
+    for (const c of [deaf, other]) c.close()
   })
 
   describe('hostile frames', () => {
@@ -254,6 +251,88 @@ describe('StoreServer', () => {
     const fourth = await RawClient.connect(small.socket)
     for (const client of [...clients, fourth]) client.close()
     await small.close()
+  })
+
+  it('takes only short frames from a stranger, and long ones that come with the registration', async () => {
+    const long = 'x'.repeat(100_000)
+    const stranger = new RawClient(server.socket)
+    stranger.send('register_request', { username: long })
+    expect(await stranger.next()).to.equal(undefined)
+    const client = new RawClient(server.socket)
+    client.send('register_request', { store_type: 1 })
+    client.send('get_name_request', { name: long, wait: false })
+    expect((await client.next()).type).to.equal('register_reply')
+    expect((await client.next()).code).to.equal(12)
+    client.close()
+  })
+
+  it('closes the connection that holds most where all hold too much', async () => {
+    const poor = await StoreServer.start({ size: '1Mi' }, { heldBytes: 8 * MiB })
+    const [small, large] = [await RawClient.connect(poor.socket), await RawClient.connect(poor.socket)]
+    const unfinished = async (bytes: number): Promise<Socket> => {
+      const socket = createConnection(poor.socket)
+      socket.on('error', () => {})
+      socket.write(frame('{"type":"register_request","store_type":1}'))
+      await once(socket, 'data')
+      const body = Buffer.alloc(bytes, 0x20)
+      await new Promise(resolve => socket.write(frame(body, BigInt(bytes + 1)), resolve))
+      return socket
+    }
+    const modest = await unfinished(3 * MiB)
+    // A request in line counts as well as one that is not complete.
+    large.send('get_name_request', { name: 'never', wait: true })
+    large.send('get_name_request', { name: 'x'.repeat(4 * MiB), wait: false })
+    await until(() => poor.status().deferredRequests === 1)
+    const closed = large.ended()
+    const third = await unfinished(2 * MiB)
+    await closed
+    const replies = [modest, third].map(async socket => {
+      socket.write(' ')
+      return String((await once(socket, 'data'))[0])
+    })
+    for (const reply of await Promise.all(replies)) expect(reply).to.include('"code":1')
+    expect((await small.ask('exists_request', { id: 1 })).exists).to.be.false
+    for (const socket of [modest, third]) socket.destroy()
+    small.close()
+    await poor.close()
+  })
+
+  it('gives a stranger little time, and a client all', async () => {
+    const hurried = await StoreServer.start({ size: '1Mi', rpc: { port: 0 } }, { registrationTime: 50 })
+    const client = await RawClient.connect(hurried.socket)
+    const stranger = new RawClient(hurried.socket)
+    stranger.send('exists_request', { id: 1 })
+    const [host, port] = (hurried.rpcEndpoint as string).split(':')
+    const remote = createConnection(Number(port), host)
+    await Promise.all([stranger.ended(), once(remote, 'close')])
+    expect((await client.ask('exists_request', { id: 1 })).exists).to.be.false
+    client.close()
+    await hurried.close()
+  })
+
+  it('has room for clients of this machine and for those that register, however many strangers stand at the door', async () => {
+    const store = await StoreServer.start({ size: '1Mi', maxConnections: 8, rpc: { port: 0 } })
+    const [host, port] = (store.rpcEndpoint as string).split(':')
+    const strangers = Array.from({ length: 20 }, () => createConnection(Number(port), host))
+    const gone = strangers.slice(0, 14).map(one =>
+      once(
+        one.on('error', () => {}),
+        'close'
+      )
+    )
+    await Promise.all(gone)
+    expect(store.status()).to.include({ ipcConnections: 0, rpcConnections: 6 })
+    const clients = [await RawClient.connect(store.socket), await RawClient.connect(store.socket)]
+    const remote = createConnection(Number(port), host)
+    remote.write(frame('{"type":"register_request","store_type":1}'))
+    await once(remote, 'data')
+    // Full: a client of this machine takes the place of a stranger.
+    clients.push(await RawClient.connect(store.socket))
+    expect(store.status()).to.include({ ipcConnections: 3, rpcConnections: 5 })
+    for (const client of clients) expect((await client.ask('exists_request', { id: 1 })).exists).to.be.false
+    for (const client of clients) client.close()
+    for (const socket of [...strangers, remote]) socket.destroy()
+    await store.close()
   })
 
   it('asks for a user name and a password where it was given them', async () => {
