@@ -156,6 +156,7 @@ export class TcpChannel implements FrameChannel {
   }
 
   resumeFrames(): void {
+    if (this.#closed) return
     this.#suspended = false
     this.#allowance = maxSuspended
     clearTimeout(this.#pollTimer)
