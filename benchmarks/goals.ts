@@ -38,6 +38,17 @@ function batches(
   }))
 }
 
+/** Blobs put and got over TCP. */
+function blobs(name: string): Goal[] {
+  return ['putBytesPerSecond', 'getBytesPerSecond'].map(metric => ({
+    trial: 'tcp',
+    case: `blob, ${name}, vineyardd`,
+    metric,
+    against: 'Python',
+    atLeast: 3
+  }))
+}
+
 export const goals: readonly Goal[] = [
   ...batches(
     'recordbatch',
@@ -109,6 +120,13 @@ export const goals: readonly Goal[] = [
     python,
     ['recordbatch, 1,000 rows', 'byte, 1,048,576 bytes']
   ),
+  ...batches(
+    'tcp',
+    { 'recordbatch, 1,000 rows, vineyardd': 3, 'recordbatch, 65,536 rows, vineyardd': 3 },
+    'Python',
+    ['recordbatch, 1,000 rows, vineyardd']
+  ),
+  ...['1 MiB', '32 MiB', '1 MiB, zstd', '32 MiB, zstd'].flatMap(blobs),
   {
     trial: 'live-objects',
     case: '100,000 objects, this client',

@@ -161,7 +161,10 @@ async function allocateOnStore(
   }
 }
 
-/** Pipelined requests for one: create_buffers of 0.24.2 leaks the blobs it had made when a later one does not fit. */
+/**
+ * Pipelined requests for one: create_buffers of 0.24.2, and create_remote_buffers too, leaks the blobs it had made when a
+ * later one does not fit.
+ */
 async function makeAll(
   connection: Connection,
   makers: readonly Make[],
