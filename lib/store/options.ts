@@ -31,8 +31,9 @@ export interface StoreOptions {
    */
   rpc?: EndpointOptions
   /**
-   * Metrics for Prometheus at `http://host:port/metrics`. `host` is 127.0.0.1 unless given (anybody who can connect can
-   * read them), `port` 0, which is any free one: `metricsUrl` tells.
+   * Metrics for Prometheus at `http://host:port/metrics`. `host` is 127.0.0.1 unless given, where any user of the machine
+   * can read them; any other than loopback needs `username` and `password`, which readers there have to send. `port` is 0,
+   * any free one, unless given: `metricsUrl` tells.
    */
   metrics?: EndpointOptions
   /** A page that shows the store, for browsers on this machine only. `port` is 0 unless given: `uiUrl` tells. */
@@ -41,7 +42,10 @@ export interface StoreOptions {
   username?: string
   /** Goes with `username`; both travel in plain text. */
   password?: string
-  /** How many connections there may be at a time; further ones are closed at once. Default 4096. */
+  /**
+   * How many connections there may be at a time, three quarters of them over the network; for further ones the oldest that
+   * has not registered is closed, or they are. Default 4096.
+   */
   maxConnections?: number
   /** Longest request, in bytes. A longer one ends its connection. Default and upstream's limit: 256 MiB. */
   maxFrame?: number
@@ -73,26 +77,24 @@ const upstreamMaxFrame = 268_435_456
 /** The allocator counts in 64 bytes with 32 bits. */
 const maxSize = 2 ** 38 - 2 ** 20
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
-function rpcOptions(
-  { host = '127.0.0.1', port = defaultPort }: EndpointOptions,
+/** On this machine, unless it was said otherwise. Other machines may only reach what asks them who they are. */
+function endpointOf(
+  name: string,
+  { host = '127.0.0.1', port }: EndpointOptions,
+  portUnlessGiven: number,
   authenticated: boolean
 ): RpcOptions {
   if (!authenticated && !isLoopback(host)) {
     throw argumentError(
       'ERR_INVALID_ARG_VALUE',
-      `The "rpc.host" option is '${host}', which other machines can reach: "username" and "password" are needed`
+      `The "${name}.host" option is '${host}', which other machines can reach: "username" and "password" are needed`
     )
   }
-  return { host, port }
-}
-
-/** On this machine, on any free port, unless it was said otherwise. */
-function endpointOf({ host = '127.0.0.1', port = 0 }: EndpointOptions): RpcOptions {
-  return { host, port }
+  return { host, port: port ?? portUnlessGiven }
 }
 
 const isPort = isInteger(0, 65535)
@@ -136,8 +138,8 @@ export function checkOptions(options: unknown): CheckedOptions {
     password,
     maxConnections: given.maxConnections ?? 4096,
     maxFrame: given.maxFrame ?? upstreamMaxFrame,
-    rpc: rpc && rpcOptions(rpc, password !== ''),
-    metrics: metrics && endpointOf(metrics),
-    ui: ui && endpointOf(ui)
+    rpc: rpc && endpointOf('rpc', rpc, defaultPort, password !== ''),
+    metrics: metrics && endpointOf('metrics', metrics, 0, password !== ''),
+    ui: ui && endpointOf('ui', ui, 0, password !== '')
   }
 }

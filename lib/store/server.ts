@@ -19,7 +19,7 @@ import { defaultLimits, type Limits } from './session/limits.js'
 import { TcpListener } from './session/tcp-listener.js'
 import { instanceStatus, type StoreStatus } from './status.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
-import { type Endpoint, type Pages, WatchEndpoint } from './watch/endpoint.js'
+import { type Authenticate, type Endpoint, type Pages, WatchEndpoint } from './watch/endpoint.js'
 import { metricsPages } from './watch/metrics.js'
 import { takeSnapshot } from './watch/snapshot.js'
 import { uiPages } from './watch/ui.js'
@@ -44,6 +44,7 @@ export class StoreServer {
   readonly #host: ConnectionHost
   /** The directory that was made for the socket. */
   readonly #directory: string | undefined
+  readonly #authenticate: Authenticate
   /** What shows the store to people and to Prometheus. */
   readonly #watch: WatchEndpoint[] = []
   #closing = false
@@ -93,11 +94,12 @@ export class StoreServer {
     this.#directory = fresh?.directory
     this.socket = fresh?.socket ?? resolve(options.socket!)
     const authentication = new Authentication(options.username, options.password)
+    this.#authenticate = (username, password) => authentication.accepts(username, password)
     const isClosing = (): boolean => this.#closing
     const facts: ServerFacts = {
       socket: this.socket,
       rpcEndpoint: rpc?.endpoint ?? noEndpoint,
-      authenticate: (username, password) => authentication.accepts(username, password),
+      authenticate: this.#authenticate,
       connections: () => this.#connections.counts,
       get closing() {
         return isClosing()
@@ -135,7 +137,7 @@ export class StoreServer {
   async #openWatch({ metrics, ui }: CheckedOptions): Promise<void> {
     const snapshot = (): StoreSnapshot => takeSnapshot(this.#engine, false)
     const open = async (at: Endpoint, pages: Pages): Promise<string> => {
-      const endpoint = await WatchEndpoint.start(at, pages)
+      const endpoint = await WatchEndpoint.start(at, pages, this.#authenticate)
       this.#watch.push(endpoint)
       return endpoint.url
     }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { VineyardError } from '../../errors.js'
+import { isLoopback } from '../options.js'
 
 export interface Endpoint {
   host: string
@@ -11,7 +12,8 @@ export interface Endpoint {
 /** What answers a GET, by path. */
 export type Pages = Record<string, (request: IncomingMessage, response: ServerResponse) => void>
 
-const loopback = new Set(['127.0.0.1', '[::1]', 'localhost'])
+/** Whether somebody may look. */
+export type Authenticate = (username: string, password: string) => boolean
 
 /** A small HTTP server that shows a store and changes nothing. */
 export class WatchEndpoint {
@@ -24,10 +26,18 @@ export class WatchEndpoint {
     this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
-  /** Rejects with ERR_VINEYARD_EXISTS where somebody else uses the port, ERR_VINEYARD_SERVER for what else is refused. */
-  static async start({ host, port }: Endpoint, pages: Pages): Promise<WatchEndpoint> {
-    const guarded = host.startsWith('127.') || host === '::1' || host === 'localhost'
-    const server = createServer((request, response) => answer(pages, guarded, request, response))
+  /**
+   * Whoever comes from another machine has to `authenticate` (HTTP Basic). Rejects with ERR_VINEYARD_EXISTS where somebody else uses the port, ERR_VINEYARD_SERVER for what else is refused.
+   */
+  static async start(
+    { host, port }: Endpoint,
+    pages: Pages,
+    authenticate: Authenticate
+  ): Promise<WatchEndpoint> {
+    const allows = isLoopback(host) ? namesThisMachine : isKnown(authenticate)
+    const server = createServer((request, response) => {
+      if (allows(request, response)) answer(pages, request, response)
+    })
     server.listen(port, host)
     try {
       await once(server, 'listening')
@@ -58,14 +68,34 @@ export class WatchEndpoint {
   }
 }
 
+/** Whether a request may be answered. If not, it has been refused. */
+type Guard = (request: IncomingMessage, response: ServerResponse) => boolean
+
 /**
  * On loopback only requests that name it are answered: a page of somebody else's whose name leads to 127.0.0.1 could
  * otherwise read what is here.
  */
-function answer(pages: Pages, guarded: boolean, request: IncomingMessage, response: ServerResponse): void {
-  const { host = '', 'sec-fetch-site': site = 'none' } = request.headers
+const namesThisMachine: Guard = ({ headers: { host = '' } }, response) => {
   const named = host.replace(/:\d+$/, '')
-  if ((guarded && !loopback.has(named) && !named.startsWith('127.')) || site === 'cross-site') {
+  if (isLoopback(named.replace(/^\[(.*)\]$/, '$1'))) return true
+  refuse(response, 403, 'this page is for browsers on the same machine')
+  return false
+}
+
+function isKnown(authenticate: Authenticate): Guard {
+  return ({ headers: { authorization = '' } }, response) => {
+    const [, encoded = ''] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization) ?? []
+    const [, username = '', password = ''] =
+      /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? []
+    if (authenticate(username, password)) return true
+    response.setHeader('www-authenticate', 'Basic realm="vineyard-streams", charset="UTF-8"')
+    refuse(response, 401, 'user name and password are needed')
+    return false
+  }
+}
+
+function answer(pages: Pages, request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers['sec-fetch-site'] === 'cross-site') {
     refuse(response, 403, 'this page is for browsers on the same machine')
     return
   }

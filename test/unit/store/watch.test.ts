@@ -140,4 +140,18 @@ describe('Watching a store', () => {
     const error = await rejection(Store.start({ size: '1Mi', ui: { port: Number(port) } }))
     expect(error).to.have.property('code', 'ERR_VINEYARD_EXISTS')
   })
+
+  it('shows other machines its metrics only with user name and password', async () => {
+    const everywhere = { size: '1Mi', metrics: { host: '0.0.0.0' } }
+    expect((await rejection(Store.start(everywhere))).code).to.equal('ERR_INVALID_ARG_VALUE')
+    const guarded = await Store.start({ ...everywhere, username: 'u', password: 'p:q' })
+    const url = (guarded.metricsUrl as string).replace('0.0.0.0', '127.0.0.1')
+    const basic = (text: string): Record<string, string> => ({
+      authorization: `Basic ${Buffer.from(text).toString('base64')}`
+    })
+    expect(await page(url, {})).to.equal(401)
+    for (const wrong of ['u:p', 'u', ':', 'x:p:q']) expect(await page(url, basic(wrong))).to.equal(401)
+    expect(await page(url, basic('u:p:q'))).to.equal(200)
+    await guarded.close()
+  })
 })
