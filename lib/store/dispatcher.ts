@@ -27,6 +27,9 @@ const routes = new Map<string, Route>(
   ].map(r => [r.type, r])
 )
 
+/** Every type of request that is known, answered or refused. */
+export const requestTypes: readonly string[] = [...routes.keys()]
+
 /** A cheap look at a frame before it is parsed. */
 const oneWayTypes = new RegExp(
   [...routes.values()]

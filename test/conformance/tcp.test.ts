@@ -306,4 +306,21 @@ describe('Connecting over TCP', () => {
     expect(await codeOf(connect(nobody, { signal: AbortSignal.timeout(50) }))).to.equal('ABORT_ERR')
     silent.close()
   })
+
+  it('logs in to a vineyardd that asks for user name and password', async function () {
+    needsVineyard(this)
+    const login = { username: 'u', password: 'p' }
+    const server = await Vineyardd.start('64Mi', { rpc: true, login })
+    try {
+      for (const address of [server.socket, server.endpoint as string]) {
+        for (const wrong of [{}, { username: 'u', password: 'x' }])
+          expect(await codeOf(connect(address, wrong))).to.equal('ERR_VINEYARD_AUTH')
+        const client = await connect(address, login)
+        expect(await client.get(await client.put([1]))).to.deep.equal([1])
+        await client.close()
+      }
+    } finally {
+      await server.close()
+    }
+  })
 })

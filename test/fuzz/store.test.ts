@@ -3,12 +3,13 @@ import { connect as connectSocket } from 'node:net'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { stringifyJson, type Stringifiable } from '#dist/protocol/json.js'
+import { requestTypes } from '#dist/store/dispatcher.js'
 import { connect, Store, type Client } from 'vineyard-streams'
 import { frame } from '../support/frame.js'
 import { fuzzes, hostileJson } from '../support/fuzzing.js'
 
-/** Every request of messages.md and of the extension, with fields that it reads. */
-const requests: Record<string, readonly string[]> = {
+/** Fields that requests read. What is not here gets those of any request. */
+const fieldsOf: Record<string, readonly string[]> = {
   register_request: ['version', 'store_type', 'session_id', 'username', 'password', 'vineyard_streams'],
   exit_request: [],
   new_session_request: ['bulk_store_type'],
@@ -69,6 +70,8 @@ const requests: Record<string, readonly string[]> = {
   leave_stream: ['id'],
   cancel_waiting: ['ticket'],
   create_remote_buffer_request: ['size', 'compress', 'use_rdma'],
+  create_remote_buffers_request: ['sizes', 'num', 'compress', 'use_rdma'],
+  store_snapshot_request: ['objects'],
   get_remote_buffers_request: ['num', '0', 'unsafe', 'compress', 'use_rdma']
 }
 
@@ -82,11 +85,16 @@ const plausible: fc.Arbitrary<unknown> = fc.oneof(
   fc.array(fc.constantFrom('o0000000000000001', 'x', '{"typename":"t","instance_id":0}'), { maxLength: 3 })
 )
 
-const request: fc.Arbitrary<Record<string, unknown>> = fc.constantFrom(...Object.keys(requests)).chain(type =>
+const anyFields = ['id', 'ids', 'num', '0', 'size', 'object_id', 'plasma_id', 'plasma_size', 'unsafe']
+
+const request: fc.Arbitrary<Record<string, unknown>> = fc.constantFrom(...requestTypes).chain(type =>
   fc
-    .record(Object.fromEntries(requests[type]!.map(name => [name, fc.oneof(plausible, hostileJson)])), {
-      requiredKeys: []
-    })
+    .record(
+      Object.fromEntries((fieldsOf[type] ?? anyFields).map(name => [name, fc.oneof(plausible, hostileJson)])),
+      {
+        requiredKeys: []
+      }
+    )
     .map(fields => ({ type, ...fields }))
 )
 
@@ -96,7 +104,7 @@ describe('A store under fire', () => {
   let store: Store
   let healthy: Client
   before(async () => {
-    store = await Store.start({ size: '4Mi' })
+    store = await Store.start({ size: '4Mi', rpc: { port: 0 } })
     healthy = await connect(store.socket, { timeout: 20_000 })
   })
   after(async () => {
@@ -104,9 +112,12 @@ describe('A store under fire', () => {
     await store.close({ drain: 0 })
   })
 
+  type Way = 'the socket' | 'TCP'
+
   /** Sends what it is given on a connection of its own; the other connection must not notice. */
-  async function attack(...data: Uint8Array[]): Promise<void> {
-    const socket = connectSocket(store.socket)
+  async function attack(way: Way, ...data: Uint8Array[]): Promise<void> {
+    const [host, port] = (store.rpcEndpoint as string).split(':')
+    const socket = way === 'TCP' ? connectSocket(Number(port), host) : connectSocket(store.socket)
     socket.on('error', () => {})
     socket.resume()
     const closed = new Promise(resolve => socket.once('close', resolve))
@@ -122,59 +133,62 @@ describe('A store under fire', () => {
     await closed
   }
 
-  fuzzes(
-    'survives requests with any fields',
-    fc.array(request, { minLength: 1, maxLength: 30 }),
-    all => attack(register, ...all.map(one => frame(stringifyJson(one as Stringifiable)))),
-    10
-  )
+  for (const way of ['the socket', 'TCP'] as const) {
+    fuzzes(
+      `survives requests with any fields, over ${way}`,
+      fc.array(request, { minLength: 1, maxLength: 30 }),
+      all => attack(way, register, ...all.map(one => frame(stringifyJson(one as Stringifiable)))),
+      10
+    )
 
-  fuzzes(
-    'survives frames of any bytes',
-    fc.array(
-      fc.oneof(
-        fc.uint8Array({ maxLength: 64 }),
-        hostileJson.map(v => Buffer.from(stringifyJson(v as Stringifiable)))
-      ),
-      { maxLength: 8 }
-    ),
-    all => attack(register, ...all.map(one => frame(one))),
-    10
-  )
-
-  fuzzes(
-    'survives any bytes, cut anywhere',
-    fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 5 }),
-    all => attack(...all),
-    10
-  )
-
-  fuzzes(
-    'survives metadata of any form',
-    fc.array(
-      fc.record({
-        typename: fc.constantFrom('T', 'vineyard::Blob', '', 5),
-        instance_id: fc.constant(0),
-        any: hostileJson,
-        ['__proto__']: hostileJson
-      }),
-      { minLength: 1, maxLength: 5 }
-    ),
-    all =>
-      attack(
-        register,
-        ...all.map(content =>
-          frame(stringifyJson({ type: 'create_data_request', content } as Stringifiable))
+    fuzzes(
+      `survives frames of any bytes, over ${way}`,
+      fc.array(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 64 }),
+          hostileJson.map(v => Buffer.from(stringifyJson(v as Stringifiable)))
         ),
-        frame('{"type":"list_data_request","pattern":"*","limit":1000}')
+        { maxLength: 8 }
       ),
-    10
-  )
+      all => attack(way, register, ...all.map(one => frame(one))),
+      10
+    )
+
+    fuzzes(
+      `survives any bytes, cut anywhere, over ${way}`,
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 5 }),
+      all => attack(way, ...all),
+      10
+    )
+
+    fuzzes(
+      `survives metadata of any form, over ${way}`,
+      fc.array(
+        fc.record({
+          typename: fc.constantFrom('T', 'vineyard::Blob', '', 5),
+          instance_id: fc.constant(0),
+          any: hostileJson,
+          ['__proto__']: hostileJson
+        }),
+        { minLength: 1, maxLength: 5 }
+      ),
+      all =>
+        attack(
+          way,
+          register,
+          ...all.map(content =>
+            frame(stringifyJson({ type: 'create_data_request', content } as Stringifiable))
+          ),
+          frame('{"type":"list_data_request","pattern":"*","limit":1000}')
+        ),
+      10
+    )
+  }
 
   it('has everything back afterwards', async () => {
     for (;;) {
-      const { ipcConnections, leasedBytes, memoryRequests } = await store.status()
-      if (ipcConnections === 1 && leasedBytes === 0 && memoryRequests === 0) return
+      const { ipcConnections, rpcConnections, leasedBytes, memoryRequests } = await store.status()
+      if (ipcConnections === 1 && rpcConnections === 0 && leasedBytes === 0 && memoryRequests === 0) return
     }
   })
 

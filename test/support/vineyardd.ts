@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -41,7 +41,12 @@ export interface VineyarddOptions {
   etcd?: string
   /** A network namespace (`ip netns`) to run in, and its address there. */
   namespace?: { name: string; address: string }
+  /** What clients must register with. */
+  login?: { username: string; password: string }
 }
+
+/** Stands for Apache's program, which vineyardd asks (-v -b FILE USER PASSWORD); here the file has the passwords themselves. */
+const htpasswd = '#!/bin/sh\nexec grep -qxF -- "$4:$5" "$3"\n'
 
 /** A port of TCP that is free now. */
 export async function freePort(): Promise<number> {
@@ -53,11 +58,15 @@ export async function freePort(): Promise<number> {
 }
 
 /** Whether a vineyardd lets clients in at all of these addresses; its socket is there first. */
-export async function answers(socket: string, endpoint?: string): Promise<boolean> {
+export async function answers(
+  socket: string,
+  endpoint?: string,
+  login?: VineyarddOptions['login']
+): Promise<boolean> {
   if (!existsSync(socket)) return false
   try {
     for (const address of [socket, endpoint]) {
-      if (address !== undefined) await (await connect(address)).close()
+      if (address !== undefined) await (await connect(address, login)).close()
     }
     return true
   } catch {
@@ -76,13 +85,20 @@ export class Vineyardd {
   private constructor(directory: string, size: string, port: number | undefined, options: VineyarddOptions) {
     this.#directory = directory
     this.socket = join(directory, 'vineyard.sock')
-    const { etcd, namespace } = options
+    const { etcd, namespace, login } = options
     this.endpoint = port === undefined ? undefined : `tcp://${namespace?.address ?? '127.0.0.1'}:${port}`
     // A sanitizer that is preloaded into Node must not be loaded into other programs.
     const env: NodeJS.ProcessEnv = { ...process.env, LD_PRELOAD: '' }
     const meta = etcd === undefined ? ['--meta', 'local'] : ['--meta', 'etcd', '--etcd_endpoint', etcd]
     const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
     const command = [daemon, '--socket', this.socket, '--size', size, ...meta, ...rpc]
+    if (login !== undefined) {
+      const logins = join(directory, 'logins')
+      writeFileSync(logins, `${login.username}:${login.password}\n`)
+      writeFileSync(join(directory, 'htpasswd'), htpasswd, { mode: 0o755 })
+      env['PATH'] = `${directory}:${process.env['PATH']}`
+      command.push('--htpasswd', logins)
+    }
     if (namespace !== undefined) {
       // What it tells the others they can connect to.
       env['MY_HOST_NAME'] = namespace.address
@@ -96,7 +112,7 @@ export class Vineyardd {
     // Two of them on one port would both listen (SO_REUSEPORT), and share the clients.
     const port = options.rpc === true ? await freePort() : undefined
     const server = new Vineyardd(mkdtempSync(join(tmpdir(), 'vineyardd-')), size, port, options)
-    await upAndRunning(server.process, () => answers(server.socket, server.endpoint))
+    await upAndRunning(server.process, () => answers(server.socket, server.endpoint, options.login))
     return server
   }
 
