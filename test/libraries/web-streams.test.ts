@@ -50,12 +50,14 @@ describe('Web Streams', () => {
     const reader = await into.openReader()
     taken((await reader.next()).value as RecordBatch)
     controller.abort()
-    expect(await piping).to.have.property('name', 'AbortError')
-    const failure = await rejection(
+    // A WritableStream that is aborted lets a write that is under way end first, and that waits for the reader.
+    const reading = rejection(
       (async () => {
         for await (const batch of reader) taken(batch)
       })()
     )
+    expect(await piping).to.have.property('name', 'AbortError')
+    const failure = await reading
     expect(failure).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
   })
 
