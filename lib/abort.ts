@@ -44,3 +44,26 @@ export function abortable<T>(
     )
   })
 }
+
+/** How long, in ms, an abort waits for the outcome of what has been sent already. */
+const sentGraceMs = 500
+
+/**
+ * The same for work that heeds `signal` itself wherever it waits for somebody else: its outcome counts, unless the server
+ * does not tell it within `sentGraceMs` of the abort.
+ */
+export async function abortableSoon<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ending = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const onAbort = (): void => {
+    timer = setTimeout(() => ending.abort(signal.reason), sentGraceMs)
+  }
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await abortable(work, ending.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { LeaseBudget } from '../memory/budget.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
@@ -58,18 +59,25 @@ export class ClientCore {
 
   /** The inside of another client with the same settings. */
   async fork(): Promise<ClientCore> {
-    this.#checkOpen()
-    return ClientCore.open(this.settings)
+    return this.#whileOpen(undefined, ending => ClientCore.open(this.settings, ending))
   }
 
-  /** A further connection, for somebody who waits. */
-  async connect(signal?: AbortSignal): Promise<Connection> {
-    this.#checkOpen()
-    const connection = await Connection.open(this.settings, signal)
-    if (this.#closing === undefined) return connection
-    // Closing the client has not seen it: nobody would close it.
-    connection.close()
-    throw closedError()
+  /**
+   * `work` with a further connection, for somebody who waits: `signal`, or closing the client, ends both. The connection
+   * is closed if the work fails, and else the work's.
+   */
+  async connect<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#whileOpen(signal, async ending => {
+      const connection = await Connection.open(this.settings, ending)
+      ending.addEventListener('abort', () => connection.close())
+      if (ending.aborted) connection.close()
+      try {
+        return await work(connection)
+      } catch (error) {
+        connection.close()
+        throw error
+      }
+    })
   }
 
   /**
@@ -99,10 +107,15 @@ export class ClientCore {
     }
     const settings = { ...this.settings, address: `tcp://${endpoint}`, endpoint: parseEndpoint(endpoint) }
     const within = AbortSignal.timeout(reachMs)
-    const core = await ClientCore.open(settings, within).catch((error: unknown) => {
-      if (!within.aborted) throw error
-      throw new VineyardError('ERR_VINEYARD_TIMEOUT', `tcp://${endpoint} let nobody in within ${reachMs} ms`)
-    })
+    const core = await this.#whileOpen(within, ending => ClientCore.open(settings, ending)).catch(
+      (error: unknown) => {
+        if (!within.aborted) throw error
+        throw new VineyardError(
+          'ERR_VINEYARD_TIMEOUT',
+          `tcp://${endpoint} let nobody in within ${reachMs} ms`
+        )
+      }
+    )
     this.addDependent(core)
     core.connection.onClosed(() => this.removeDependent(core))
     return core
@@ -116,6 +129,30 @@ export class ClientCore {
 
   removeDependent(dependent: Dependent): void {
     this.#dependents.delete(dependent)
+  }
+
+  /** `work` gets a signal that aborts when `signal` does, or the client is closed before it has ended. */
+  async #whileOpen<T>(
+    signal: AbortSignal | undefined,
+    work: (ending: AbortSignal) => Promise<T>
+  ): Promise<T> {
+    this.#checkOpen()
+    throwIfAborted(signal)
+    const ending = new AbortController()
+    const end = (): void => ending.abort()
+    const dependent = { close: async () => end() }
+    this.#dependents.add(dependent)
+    signal?.addEventListener('abort', end, { once: true })
+    try {
+      return await work(ending.signal)
+    } catch (error) {
+      throwIfAborted(signal)
+      if (ending.signal.aborted) throw closedError()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', end)
+      this.#dependents.delete(dependent)
+    }
   }
 
   #checkOpen(): void {

@@ -1,4 +1,4 @@
-import { abortable, AbortError, throwIfAborted } from '../abort.js'
+import { abortable, throwIfAborted } from '../abort.js'
 import { Status, VineyardError } from '../errors.js'
 import { release } from '../memory/lease.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
@@ -140,7 +140,7 @@ export class Client {
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
     const meta = await abortable(reader.metadata(objectId, { syncRemote: true }), options.signal)
-    const stream = await streamFromMetadata(this, meta)
+    const stream = await abortable(streamFromMetadata(this, meta), options.signal)
     if (stream !== undefined) return stream as T
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     const reading = this.#isElsewhere(meta)
@@ -271,22 +271,11 @@ export class Client {
 
   /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
   async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
-    const connection = await this.core.connect(signal)
-    const dependent = { close: async () => connection.close() }
-    const onAbort = (): void => connection.close()
-    this.core.addDependent(dependent)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      throwIfAborted(signal)
-      return await requests.getName(connection, name, true)
-    } catch (error) {
-      if (signal?.aborted) throw new AbortError(signal.reason)
-      throw error
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-      this.core.removeDependent(dependent)
+    return this.core.connect(async connection => {
+      const id = await requests.getName(connection, name, true)
       connection.close()
-    }
+      return id
+    }, signal)
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import { CompressedReceiver, PlainReceiver, sendBlobs, type BlobBytes } from '../rpc/blob-transfer.js'
 import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
 import { connectTcp, connectUnix } from './connect.js'
+import { patienceMs } from './patience.js'
 import type { ConnectionSettings } from './settings.js'
 
 /** What the server said of itself when the connection registered. */
@@ -27,6 +28,9 @@ export interface ServerInfo {
   /** Version of the extension that both ends speak; 0 on a real vineyardd. */
   extension: number
 }
+
+/** What requests.ts needs of a connection. */
+export type Requester = Pick<Connection, 'request' | 'extended'>
 
 export interface RequestBody {
   readonly type: string
@@ -54,7 +58,7 @@ export class Connection {
   readonly #channel: FrameChannel
   readonly #tcp: TcpChannel | undefined
   readonly #address: string
-  readonly #timeout: number
+  #timeout: number
   readonly #pending: Pending[] = []
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
   readonly #closeListeners = new Set<(error: VineyardError) => void>()
@@ -141,6 +145,11 @@ export class Connection {
 
   get closed(): boolean {
     return this.#failure !== undefined || this.#closing
+  }
+
+  /** When the server answered last, or was asked while nothing was under way, as `performance.now()` tells it. */
+  get answered(): number {
+    return this.#headSince
   }
 
   /**
@@ -300,6 +309,11 @@ export class Connection {
     this.#endWhenReturned('discard')
   }
 
+  /** Ends everything with `error`, as if the server had closed the connection. */
+  lose(error: VineyardError): void {
+    this.#finish(error)
+  }
+
   #send(body: RequestBody, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
     return this.#sendText(stringifyJson(body), kind)
   }
@@ -364,8 +378,17 @@ export class Connection {
 
   /** A vineyardd that finds its client gone does not always do what it was asked for last, so the answer is awaited. */
   #endWhenReturned(queued: 'flush' | 'discard'): void {
-    if (!this.#closing || this.#leases > 0 || this.#pending.some(({ returns }) => returns)) return
-    this.#finish(closedError(), queued)
+    if (!this.#closing || this.#leases > 0) return
+    if (!this.#pending.some(({ returns }) => returns)) this.#finish(closedError(), queued)
+    else if (this.#timeout === 0 || this.#timeout > patienceMs) this.#hurry()
+  }
+
+  /** A server that says nothing must not keep the process alive. */
+  #hurry(): void {
+    this.#timeout = patienceMs
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#headChanged()
   }
 
   async #register(settings: ConnectionSettings): Promise<void> {
@@ -518,9 +541,9 @@ export class Connection {
 
   /** Only the oldest request is timed, from when it became the oldest: the server answers one after the other. */
   #headChanged(): void {
-    if (this.#timeout === 0) return
     this.#headSince = performance.now()
-    if (this.#timer === undefined && this.#pending.length > 0) this.#armTimer(this.#timeout)
+    if (this.#timeout > 0 && this.#timer === undefined && this.#pending.length > 0)
+      this.#armTimer(this.#timeout)
   }
 
   #armTimer(ms: number): void {

@@ -11,7 +11,7 @@ import type { Metadata } from '../objects/model.js'
 import { wireLimits, type WindowLimits } from '../protocol/window.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
-import type { Connection } from './connection.js'
+import type { Connection, Requester } from './connection.js'
 import type { SlotsWanted } from './slot-pool.js'
 
 const wire = objectIdToBigInt
@@ -83,7 +83,7 @@ export async function sealBuffer(connection: Connection, id: ObjectId): Promise<
   await connection.request({ type: 'seal_request', object_id: wire(id) }, 'seal_reply')
 }
 
-export async function dropBuffer(connection: Connection, id: ObjectId): Promise<void> {
+export async function dropBuffer(connection: Requester, id: ObjectId): Promise<void> {
   await connection.request({ type: 'drop_buffer_request', id: wire(id) }, 'drop_buffer_reply')
 }
 
@@ -148,7 +148,7 @@ export async function createData(
 
 /** The metadata of the objects that exist, in the order of the reply; missing ones are left out. */
 export async function getData(
-  connection: Connection,
+  connection: Requester,
   ids: readonly ObjectId[],
   options: { syncRemote?: boolean } = {}
 ): Promise<Metadata[]> {
@@ -192,7 +192,7 @@ export async function listData(
 }
 
 export async function deleteData(
-  connection: Connection,
+  connection: Requester,
   ids: readonly ObjectId[],
   options: { force: boolean; deep: boolean }
 ): Promise<void> {
@@ -213,7 +213,7 @@ export async function persist(connection: Connection, id: ObjectId): Promise<voi
 
 /** Adds labels to an object, which may be transient. */
 export async function label(
-  connection: Connection,
+  connection: Requester,
   id: ObjectId,
   labels: Readonly<Record<string, string>>
 ): Promise<void> {
@@ -256,7 +256,7 @@ export async function getName(connection: Connection, name: string, wait: boolea
   return replyId(reply['object_id'])
 }
 
-export async function dropName(connection: Connection, name: string): Promise<void> {
+export async function dropName(connection: Requester, name: string): Promise<void> {
   await connection.request({ type: 'drop_name_request', name }, 'drop_name_reply')
 }
 
@@ -300,7 +300,7 @@ export async function leaveStream(connection: Connection, id: ObjectId): Promise
 
 /** `window`: of a writer, for a store that tells it what has been consumed. */
 export async function openStream(
-  connection: Connection,
+  connection: Requester,
   id: ObjectId,
   mode: number,
   window?: WindowLimits
@@ -331,12 +331,16 @@ export interface PulledChunk {
   memory: { usage: number; limit: number; readers: number } | undefined
 }
 
-/** Waits for the next chunk, and gives up the one pulled before. */
-export async function pullChunk(connection: Connection, stream: ObjectId): Promise<PulledChunk> {
+/** Gives up the chunk pulled before and waits for the next one; `waits` is false where the stream has been stopped. */
+export async function pullChunk(
+  connection: Requester,
+  stream: ObjectId,
+  options = { waits: true }
+): Promise<PulledChunk> {
   const reply = await connection.request(
     { type: 'pull_next_stream_chunk_request', id: wire(stream) },
     'pull_next_stream_chunk_reply',
-    { waits: true }
+    options
   )
   const { memory_usage: usage, memory_limit: limit, readers } = reply
   const memory =
@@ -432,11 +436,11 @@ export async function pullChunks(
   }
 }
 
-export async function stopStream(connection: Connection, id: ObjectId, failed: boolean): Promise<void> {
+export async function stopStream(connection: Requester, id: ObjectId, failed: boolean): Promise<void> {
   await connection.request({ type: 'stop_stream_request', id: wire(id), failed }, 'stop_stream_reply')
 }
 
-export async function dropStream(connection: Connection, id: ObjectId): Promise<void> {
+export async function dropStream(connection: Requester, id: ObjectId): Promise<void> {
   await connection.request({ type: 'drop_stream_request', id: wire(id) }, 'drop_stream_reply')
 }
 

@@ -28,7 +28,8 @@ export interface ConnectOptions {
   signal?: AbortSignal | undefined
   /**
    * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 for
-   * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT.
+   * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. Whatever is closed or destroyed waits no
+   * longer than 3 s for a server that says nothing.
    */
   timeout?: number | undefined
   /**

@@ -5,7 +5,10 @@ import { ReaderReadable } from './reader-readable.js'
 
 /** A byte stream as a core byte-mode Readable. Chunk borders mean nothing in it, so an empty chunk is passed over. */
 export class ByteReadable extends ReaderReadable<Buffer> {
-  constructor(open: (origin: Origin) => Promise<StreamReader<Buffer>>, options: ByteReadStreamOptions) {
+  constructor(
+    open: (origin: Origin, signal: AbortSignal) => Promise<StreamReader<Buffer>>,
+    options: ByteReadStreamOptions
+  ) {
     super(open, {
       ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),

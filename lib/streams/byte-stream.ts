@@ -75,9 +75,12 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     checkReadStreamOptions(options, { encoding: isAnything })
     const ahead = readAhead(options, [this])
     if (options.objectMode === true)
-      return new ChunkReadable(origin => this.connectReader(this.client, options, origin), ahead)
+      return new ChunkReadable(
+        (origin, signal) => this.connectReader(this.client, { ...options, signal }, origin),
+        ahead
+      )
     return new ByteReadable(
-      origin => this.connectReader(this.client, { ...options, copy: true }, origin),
+      (origin, signal) => this.connectReader(this.client, { ...options, copy: true, signal }, origin),
       ahead
     )
   }
@@ -87,8 +90,8 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     checkWriteStreamOptions(options, this.writerOptions)
     const { chunkSize = defaultChunkSize } = options
     if (options.objectMode === true)
-      return new ChunkWritable(() => this.connectWriter(this.client, options), options)
-    return new ByteWritable(() => this.connectWriter(this.client, { ...options, chunkSize }), {
+      return new ChunkWritable(signal => this.connectWriter(this.client, { ...options, signal }), options)
+    return new ByteWritable(signal => this.connectWriter(this.client, { ...options, chunkSize, signal }), {
       ...options,
       chunkSize
     })

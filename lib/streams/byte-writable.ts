@@ -13,7 +13,7 @@ interface Written {
  */
 export class ByteWritable extends WriterWritable<readonly Uint8Array[]> {
   constructor(
-    open: () => Promise<StreamWriter<readonly Uint8Array[]>>,
+    open: (signal: AbortSignal) => Promise<StreamWriter<readonly Uint8Array[]>>,
     options: ByteWriteStreamOptions & { chunkSize: number }
   ) {
     super(open, {

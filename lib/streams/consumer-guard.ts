@@ -1,7 +1,10 @@
 import type { ClientCore } from '../client/client-core.js'
+import type { Connection } from '../client/connection.js'
+import { ImpatientRequests } from '../client/patience.js'
 import { stopStream } from '../client/requests.js'
+import type { VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { PeerGuard } from './peer-guard.js'
+import { onUnwatched, PeerGuard } from './peer-guard.js'
 import { deleteUnpushed } from './unpushed.js'
 
 /** What a consumer does on a vineyardd for the case that its producer dies. */
@@ -9,6 +12,7 @@ export class ConsumerGuard {
   readonly #core: ClientCore
   readonly #stream: ObjectId
   readonly #peer: PeerGuard
+  #unsubscribe = (): void => {}
 
   private constructor(core: ClientCore, stream: ObjectId) {
     this.#core = core
@@ -19,18 +23,24 @@ export class ConsumerGuard {
     })
   }
 
-  static async open(core: ClientCore, stream: ObjectId): Promise<ConsumerGuard> {
+  static async open(core: ClientCore, connection: Connection, stream: ObjectId): Promise<ConsumerGuard> {
     const guard = new ConsumerGuard(core, stream)
-    await guard.#peer.introduce()
+    await guard.#peer.introduce(connection)
     return guard
+  }
+
+  /** `listener` is told when nothing would wake a pull any more whose producer dies. */
+  onUnwatched(listener: (error: VineyardError) => void): void {
+    this.#unsubscribe = onUnwatched(this.#core, listener)
   }
 
   /** The stream has failed and everything in it was pulled: `pulled` chunks. */
   async failed(pulled: number): Promise<void> {
-    await deleteUnpushed(this.#core.connection, this.#stream, pulled)
+    await deleteUnpushed(new ImpatientRequests(this.#core.connection), this.#stream, pulled)
   }
 
   close(): void {
     this.#peer.close()
+    this.#unsubscribe()
   }
 }

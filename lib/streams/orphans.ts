@@ -55,15 +55,13 @@ function isAbandoned(labels: Labels): boolean {
 
 async function sweepStream(core: ClientCore, stream: ObjectId): Promise<void> {
   const { connection } = core
-  const puller = await core.connect()
-  try {
+  await core.connect(async puller => {
     // As in the teardown of a reader: dropping a stream does not free what its chunks are made of.
     await stopStream(connection, stream, true).catch(() => {})
     await pullToTheEnd(puller, stream)
     await dropStream(connection, stream).catch(() => {})
     await deleteUnpushed(connection, stream, undefined)
     await label(connection, stream, { [sweptLabel]: '1' })
-  } finally {
     puller.close()
-  }
+  })
 }

@@ -1,3 +1,4 @@
+import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests.js'
 import { argumentError, checkClient, checkIsObject, isInteger, isText } from '../options.js'
@@ -93,7 +94,8 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
     options: OpenStreamOptions = {}
   ): Promise<ParallelStream<Member>> {
     const meta = await openStreamObject(client, typename, idOrName, options)
-    return new ParallelStream(client, meta, (await membersOfParallel(client, meta)) as Member[])
+    const members = await abortable(membersOfParallel(client, meta), options.signal)
+    return new ParallelStream(client, meta, members as Member[])
   }
 }
 

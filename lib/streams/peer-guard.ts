@@ -1,6 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
+import type { Connection } from '../client/connection.js'
 import { label, openStream, readMode, writeMode } from '../client/requests.js'
-import { Status, type VineyardError } from '../errors.js'
+import { Status, VineyardError } from '../errors.js'
 import { lifeOf, ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import {
@@ -19,6 +20,17 @@ import {
  * event loop counts as dead; in the same namespace nothing depends on that.
  */
 const staleMs = 3500
+
+/**
+ * Tells when the client's own connection is lost, over which ends are watched and stopped: an end that went on without could
+ * wait for ever. Until the returned function is called.
+ */
+export function onUnwatched(core: ClientCore, listener: (error: VineyardError) => void): () => void {
+  const message = "the client's own connection was lost, over which the stream is watched"
+  return core.connection.onClosed(cause =>
+    listener(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', message, { cause }))
+  )
+}
 
 /** One end of a stream on a vineyardd: tells who it is, and looks whether the other end lives. */
 export class PeerGuard {
@@ -41,10 +53,10 @@ export class PeerGuard {
     this.#unwatch = core.peers.add(() => this.#look())
   }
 
-  /** Tells the other end who this one is. Never rejects. */
-  async introduce(): Promise<void> {
+  /** Tells the other end who this one is, over a connection that ends with whoever opens this one. Never rejects. */
+  async introduce(connection: Connection): Promise<void> {
     // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
-    await label(this.#core.connection, this.#stream, { [endLabel(this.#end)]: ownIdentity() }).catch(() => {})
+    await label(connection, this.#stream, { [endLabel(this.#end)]: ownIdentity() }).catch(() => {})
   }
 
   /** Whether the other end is known to be dead now. */

@@ -4,7 +4,7 @@ import { deleteData, dropStream, exists, label, stopStream } from '../client/req
 import { Status, VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { sweepLeases } from './orphans.js'
-import { PeerGuard } from './peer-guard.js'
+import { onUnwatched, PeerGuard } from './peer-guard.js'
 import { formatUnpushed, unpushedLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
@@ -32,6 +32,7 @@ export class ProducerGuard {
   /** Nobody is left to read what was pushed. */
   #unread = false
   #onFailed: ((error: VineyardError) => void) | undefined
+  #unsubscribe = (): void => {}
 
   private constructor(core: ClientCore, connection: Connection, stream: ObjectId, window: PolledWindow) {
     this.#core = core
@@ -48,13 +49,14 @@ export class ProducerGuard {
     window: PolledWindow
   ): Promise<ProducerGuard> {
     const guard = new ProducerGuard(core, connection, stream, window)
-    await guard.#peer.introduce()
+    await guard.#peer.introduce(connection)
     return guard
   }
 
-  /** `listener` is told once when the consumer died. */
+  /** `listener` is told once when the consumer died, or when nobody would notice that any more. */
   onFailed(listener: (error: VineyardError) => void): void {
     this.#onFailed = listener
+    this.#unsubscribe = onUnwatched(this.#core, listener)
   }
 
   /** Names blobs, so that the consumer can free them when this process does not get to push them. */
@@ -77,7 +79,7 @@ export class ProducerGuard {
 
   /** Ends the stream as failed, and looks whether anybody is left to read what was pushed. */
   async fail(): Promise<void> {
-    this.#peer.close()
+    this.#close()
     const dropped = await stopStream(this.#core.connection, this.#stream, true).then(
       () => false,
       (error: unknown) => (error as VineyardError).status === Status.ObjectNotExists
@@ -98,7 +100,7 @@ export class ProducerGuard {
 
   /** Instead of `fail`: looks after what has not been consumed, until it is gone or the consumer is. */
   finished(): void {
-    this.#peer.close()
+    this.#close()
     const { last, remains } = this.#window
     if (last === undefined) return
     const { peers, connection } = this.#core
@@ -124,6 +126,11 @@ export class ProducerGuard {
     this.#onFailed?.(new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, { status }))
     await this.fail()
     await this.cleanUp()
+  }
+
+  #close(): void {
+    this.#peer.close()
+    this.#unsubscribe()
   }
 
   #delete(ids: readonly ObjectId[]): Promise<void> {

@@ -36,7 +36,10 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   /** Node asked for a chunk that was not fetched because unread ones hold too much. */
   #owesRead = false
 
-  constructor(open: (origin: Origin) => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
+  constructor(
+    open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>,
+    options: ReadStreamOptions
+  ) {
     super(open, {
       objectMode: true,
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,

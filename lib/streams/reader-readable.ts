@@ -1,16 +1,21 @@
 import { addAbortSignal, Readable, type ReadableOptions } from 'node:stream'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { ChunkSource } from './chunk-source.js'
+import { Opening } from './opening.js'
 
 /** What the two kinds of Readable over a ChunkSource share: opening, closing, and when a failure may show. */
 export abstract class ReaderReadable<Out> extends Readable {
-  readonly #open: (origin: Origin) => Promise<ChunkSource<Out>>
+  readonly #open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>
   readonly #origin: Origin
+  readonly #opening = new Opening()
   #reader: ChunkSource<Out> | undefined
   /** A failure met while reading ahead, held back: destroying now would discard the chunks before it. */
   #heldError: Error | undefined
 
-  constructor(open: (origin: Origin) => Promise<ChunkSource<Out>>, options: ReadableOptions) {
+  constructor(
+    open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>,
+    options: ReadableOptions
+  ) {
     const { signal, ...others } = options
     super(others)
     this.#open = open
@@ -22,18 +27,27 @@ export abstract class ReaderReadable<Out> extends Readable {
   override _construct(callback: (error?: Error | null) => void): void {
     // Node constructs what has been destroyed meanwhile all the same.
     if (this.destroyed) {
+      this.#opening.settled()
       callback()
       return
     }
-    this.#open(this.#origin).then(
+    this.#opening.begin(
+      this,
+      signal => this.#open(this.#origin, signal),
       reader => {
         this.#reader = reader
-        callback()
+      },
+      error => {
+        callback(error)
         // What was asked for meanwhile: Node does not ask again for a stream that reads nothing ahead.
         if (this.readableHighWaterMark === 0) process.nextTick(() => void this.read(0))
-      },
-      (error: unknown) => callback(error as Error)
+      }
     )
+  }
+
+  override destroy(error?: Error): this {
+    this.#opening.destroyed()
+    return super.destroy(error)
   }
 
   override read(size?: number): any {

@@ -2,6 +2,7 @@ import { abortable, throwIfAborted } from '../abort.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
+import { endsSoon, ImpatientRequests } from '../client/patience.js'
 import { LeaseReturns } from '../client/lease-returns.js'
 import { ObjectReader, type ReadMode } from '../client/object-reader.js'
 import { leaveStream, openStream, readMode } from '../client/requests.js'
@@ -104,6 +105,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
     this.#idleTimeout = options.idleTimeout
+    guard?.onUnwatched(error => connection.lose(error))
     core.budget.addReader()
     core.addDependent(this)
   }
@@ -114,15 +116,11 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     target: ReaderTarget<Out>,
     options: ReaderOptions = {}
   ): Promise<StreamReader<Out>> {
-    const connection = await core.connect(options.signal)
-    try {
+    return core.connect(async connection => {
       await openStream(connection, target.id, readMode)
-      const guard = connection.extended ? undefined : await ConsumerGuard.open(core, target.id)
+      const guard = connection.extended ? undefined : await ConsumerGuard.open(core, connection, target.id)
       return new StreamReader(core, connection, target, options, guard)
-    } catch (error) {
-      connection.close()
-      throw error
-    }
+    }, options.signal)
   }
 
   /** Chunks that this reader was too slow for, of a stream with the policy 'drop', up to what it has fetched. */
@@ -142,8 +140,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
 
   /** @internal The next value with its size, or undefined at the end. */
   nextChunk(options: NextOptions = {}): Promise<Chunk<Out> | undefined> {
-    return this.#calls.run(async () => {
+    const { signal } = options
+    const next = this.#calls.run(async () => {
       for (;;) {
+        throwIfAborted(signal)
         const chunk = this.#values.shift()
         if (chunk !== undefined) return chunk
         const pulled = await this.#nextPulled(options)
@@ -152,7 +152,9 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
         this.#values = await this.#decode(pulled)
         this.#count(this.#values)
       }
-    }, options.signal)
+    }, signal)
+    // A chunk that is being read meanwhile is there for the next call.
+    return abortable(next, signal)
   }
 
   /**
@@ -290,26 +292,34 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   async #close(): Promise<void> {
     if (this.#ended === undefined) {
       this.#pull?.catch(() => {})
-      const { id, name, sharing } = this.#target
-      if (sharing !== undefined) {
-        this.#feed.close()
-        // The store may be gone, and with it what there was to leave.
-        await leaveStream(this.#connection, id).catch(() => {})
-      } else {
-        await discardStream(this.#core, this.#connection, id, name, {
-          idle: () => this.#calls.idle(),
-          pulled: () => this.#feed.pulled ?? 0
-        })
-      }
-      // The chunk of an aborted call that nobody came back for.
-      await this.#pull?.then(
-        pulled => this.#giveBack(pulled),
-        () => {}
-      )
+      // A pull that the server does not end is ended by closing its connection.
+      if (await this.#giveUp()) await endsSoon(this.#giveBackPulled())
       this.#release()
-      await this.#calls.idle()
+      await endsSoon(this.#calls.idle())
     }
     for (const { value } of this.#values.splice(0)) release(value)
+  }
+
+  /** Tells the server that no more will be read, which ends a pull that waits. False if it cannot be told. */
+  async #giveUp(): Promise<boolean> {
+    const { id, name, sharing } = this.#target
+    if (sharing !== undefined) {
+      this.#feed.close()
+      return endsSoon(leaveStream(this.#connection, id))
+    }
+    const control = new ImpatientRequests(this.#core.connection)
+    const puller = new ImpatientRequests(this.#connection)
+    const lost = await discardStream(control, puller, id, name, {
+      idle: () => this.#calls.idle(),
+      pulled: () => this.#feed.pulled ?? 0
+    })
+    return lost === undefined
+  }
+
+  /** The chunk of an aborted call that nobody came back for. */
+  async #giveBackPulled(): Promise<void> {
+    const pulled = await this.#pull
+    if (pulled !== undefined) this.#giveBack(pulled)
   }
 }
 

@@ -1,3 +1,4 @@
+import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
@@ -77,6 +78,7 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
     options: OpenStreamOptions = {}
   ): Promise<StreamCollection<Member>> {
     const meta = await openStreamObject(client, typename, idOrName, options)
-    return new StreamCollection(client, meta, (await membersOfCollection(client, meta)) as Member[])
+    const members = await abortable(membersOfCollection(client, meta), options.signal)
+    return new StreamCollection(client, meta, members as Member[])
   }
 }

@@ -89,8 +89,10 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
         'bytes of several streams have no order that could be merged: read each of .streams by itself'
       )
     }
-    const open = async (origin: Origin): Promise<ChunkSource<ReadFrom<Member>>> =>
-      new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, readerOptions, origin)))
+    const open = async (origin: Origin, signal: AbortSignal): Promise<ChunkSource<ReadFrom<Member>>> => {
+      const options = { ...readerOptions, signal }
+      return new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, options, origin)))
+    }
     return new ChunkReadable(open, readAhead(streamOptions, leaves))
   }
 
@@ -104,11 +106,13 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
       throw argumentError('ERR_INVALID_ARG_VALUE', 'a group without streams cannot be written')
     for (const leaf of leaves) checkWriteStreamOptions(streamOptions, leaf.writerOptions)
     const partitioned = partitionOf(partition === 'local' ? undefined : partition, leaves.length)
-    const open = async (): Promise<ChunkSink<unknown>> =>
-      new PartitionedSink(
-        await openAll(leaves, leaf => leaf.openWriter(this.client, writerOptions)),
+    const open = async (signal: AbortSignal): Promise<ChunkSink<unknown>> => {
+      const options = { ...writerOptions, signal }
+      return new PartitionedSink(
+        await openAll(leaves, leaf => leaf.openWriter(this.client, options)),
         partitioned
       )
+    }
     return new ChunkWritable(open, streamOptions)
   }
 

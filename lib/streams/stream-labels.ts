@@ -9,7 +9,7 @@
  * - `vineyard_streams.unpushed`: how many chunks the producer had pushed, a colon, and the ids of the blobs that it has
  *   allocated and not pushed by then, so that they can be freed after it.
  */
-import type { Connection } from '../client/connection.js'
+import type { Requester } from '../client/connection.js'
 import { getData } from '../client/requests.js'
 import type { Metadata } from '../objects/model.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
@@ -45,7 +45,7 @@ export function labelText(labels: Labels, key: string): string | undefined {
 
 /** The labels of the streams that exist. */
 export async function readLabels(
-  connection: Connection,
+  connection: Requester,
   streams: readonly ObjectId[]
 ): Promise<Map<ObjectId, Labels>> {
   const metas = await getData(connection, streams)

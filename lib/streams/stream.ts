@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../abort.js'
+import { abortable, throwIfAborted } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
@@ -98,7 +98,7 @@ export abstract class VineyardStream<
   createReadStream(options: ReadStreamOptions = {}): TypedReadable<Out> {
     checkReadStreamOptions(options)
     return new ChunkReadable(
-      origin => this.connectReader(this.client, options, origin),
+      (origin, signal) => this.connectReader(this.client, { ...options, signal }, origin),
       readAhead(options, [this])
     )
   }
@@ -106,7 +106,7 @@ export abstract class VineyardStream<
   /** A core object-mode Writable. The stream's write mark is taken when it opens. */
   createWriteStream(options: WriteOptions = {} as WriteOptions): TypedWritable<In> {
     checkWriteStreamOptions(options, this.writerOptions)
-    return new ChunkWritable(() => this.connectWriter(this.client, options), options)
+    return new ChunkWritable(signal => this.connectWriter(this.client, { ...options, signal }), options)
   }
 
   /** The lower level of reading, through this stream's client or another one. */
@@ -134,12 +134,11 @@ export abstract class VineyardStream<
   /** Removes the stream with what is queued in it, its object and its name. Its reader and writer fail. */
   async drop(): Promise<void> {
     const core = await this.#coreOf(this.client)
-    const puller = await core.connect()
-    try {
-      await discardStream(core, puller, this.id, await this.#currentName())
-    } finally {
+    await core.connect(async puller => {
+      const lost = await discardStream(core.connection, puller, this.id, await this.#currentName())
+      if (lost !== undefined) throw lost
       puller.close()
-    }
+    })
   }
 
   /** @internal */
@@ -154,12 +153,12 @@ export abstract class VineyardStream<
       origin,
       sharing: sharingOf(this.meta)
     }
-    return StreamReader.open<Out>(await this.#coreOf(client), target, options)
+    return StreamReader.open<Out>(await this.#coreOf(client, options.signal), target, options)
   }
 
   /** @internal Opens a writer; options have been checked. */
   protected async connectWriter(client: Client, options: WriteOptions): Promise<StreamWriter<In>> {
-    const core = await this.#coreOf(client)
+    const core = await this.#coreOf(client, options.signal)
     const target = {
       id: this.id,
       encoder: this.encoder(options, core.connection.info.instanceId),
@@ -170,8 +169,8 @@ export abstract class VineyardStream<
   }
 
   /** What is queued in a stream is only on the instance that it was made on: there its ends are. */
-  #coreOf(client: Client): Promise<ClientCore> {
-    return client.core.at(this.meta.instance_id)
+  #coreOf(client: Client, signal?: AbortSignal): Promise<ClientCore> {
+    return abortable(client.core.at(this.meta.instance_id), signal)
   }
 
   /** Another client's reader or writer counts for that client, and is not seen in `stats()` here. */
@@ -246,7 +245,7 @@ export async function openStreamObject(
   const id = isObjectId(idOrName)
     ? idOrName
     : await client.getName(idOrName, signal === undefined ? { wait } : { wait, signal })
-  const meta = await client.getMeta(id)
+  const meta = await abortable(client.getMeta(id), signal)
   if (meta.typename.startsWith(typename)) return meta
   throw new VineyardError('ERR_VINEYARD_TYPE', `${idOrName} is a ${meta.typename}, not a ${typename}`)
 }

@@ -1,5 +1,6 @@
-import type { ClientCore } from '../client/client-core.js'
-import type { Connection } from '../client/connection.js'
+import type { Requester } from '../client/connection.js'
+import { endsSoon } from '../client/patience.js'
+import { VineyardError } from '../errors.js'
 import {
   deleteData,
   dropName,
@@ -22,39 +23,52 @@ export interface DiscardingReader {
 
 /**
  * Ends a stream that will not be read to its end, and everything it holds: queued chunks, the chunk being read, what a dead
- * producer has left, the stream's object and its name. Never rejects: the server may be gone, and then there is nothing left
- * to free.
+ * producer has left, the stream's object and its name. Never rejects, but answers with why the server could not be told,
+ * if it could not: then a pull that waits goes on waiting.
  *
- * `puller` is the connection that pulls from the stream; its waiting pull, if there is one, ends with this. `reader` is
- * whose connection that is, if it has the stream's read mark.
+ * `puller` pulls from the stream; its waiting pull, if there is one, ends with this. `reader` is whose connection that is,
+ * if it has the stream's read mark.
  */
 export async function discardStream(
-  core: ClientCore,
-  puller: Connection,
+  control: Requester,
+  puller: Requester,
   stream: ObjectId,
   name: string | undefined,
   reader?: DiscardingReader
-): Promise<void> {
-  const control = core.connection
+): Promise<VineyardError | undefined> {
   // The store frees everything with the stream. Dropping one on a vineyardd deletes its object chunks only shallowly and
   // the chunk being read never, so they are pulled out first, each pull deleting the one before.
-  if (!control.closed && !control.extended) {
-    await stopStream(control, stream, true).catch(() => {})
+  if (!control.extended) {
+    const lost = await unanswered(stopStream(control, stream, true))
+    if (lost !== undefined) return lost
     // A lease that is being made must be known to this process before its connection is closed: nobody would delete it.
-    await reader?.idle()
+    if (reader !== undefined && !(await endsSoon(reader.idle()))) {
+      return new VineyardError('ERR_VINEYARD_TIMEOUT', 'a stopped stream goes on waiting')
+    }
     const before = reader === undefined ? await pulledByNobody(puller, stream) : reader.pulled()
     const pulled = await pullToTheEnd(puller, stream)
     await deleteUnpushed(control, stream, before === undefined ? undefined : before + pulled)
   }
-  await Promise.allSettled([
-    dropStream(control, stream),
-    deleteData(control, [stream], { force: true, deep: false }),
-    ...(name === undefined ? [] : [dropName(control, name)])
+  const [lost] = await Promise.all([
+    unanswered(dropStream(control, stream)),
+    unanswered(deleteData(control, [stream], { force: true, deep: false })),
+    name === undefined ? undefined : unanswered(dropName(control, name))
   ])
+  return lost
+}
+
+/** Why a request has not been answered, if it has not. An error reply is an answer, too. */
+async function unanswered(request: Promise<void>): Promise<VineyardError | undefined> {
+  try {
+    await request
+  } catch (error) {
+    if ((error as VineyardError).status === undefined) return error as VineyardError
+  }
+  return undefined
 }
 
 /** 0 where nobody has taken the read mark, which nobody will from then on; otherwise it cannot be known. */
-async function pulledByNobody(puller: Connection, stream: ObjectId): Promise<number | undefined> {
+async function pulledByNobody(puller: Requester, stream: ObjectId): Promise<number | undefined> {
   return openStream(puller, stream, readMode).then(
     () => 0,
     () => undefined
@@ -62,10 +76,10 @@ async function pulledByNobody(puller: Connection, stream: ObjectId): Promise<num
 }
 
 /** Pulls out what is queued in a stopped stream, and answers how many chunks that were. Never rejects. */
-export async function pullToTheEnd(puller: Connection, stream: ObjectId): Promise<number> {
+export async function pullToTheEnd(puller: Requester, stream: ObjectId): Promise<number> {
   for (let count = 0; ; count += 1) {
     try {
-      await pullChunk(puller, stream)
+      await pullChunk(puller, stream, { waits: false })
     } catch {
       // Drained, failed, dropped by somebody else, or the server is gone: no chunk is left in any case.
       return count

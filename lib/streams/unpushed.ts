@@ -1,4 +1,4 @@
-import type { Connection } from '../client/connection.js'
+import type { Requester } from '../client/connection.js'
 import { deleteData } from '../client/requests.js'
 import { lifeOf } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -9,7 +9,7 @@ import { endLabel, labelText, parseUnpushed, readLabels } from './stream-labels.
  * have been pulled; `pulled` is how many chunks that were, where the caller knows. Never rejects: the server may be gone.
  */
 export async function deleteUnpushed(
-  connection: Connection,
+  connection: Requester,
   stream: ObjectId,
   pulled: number | undefined
 ): Promise<void> {

@@ -20,7 +20,7 @@ export interface WriteStreamOptions extends Omit<WriterOptions, 'signal'> {
  * or the server has no memory. 'finish' means that the server has everything, not that it was consumed.
  */
 export class ChunkWritable<In> extends WriterWritable<In> {
-  constructor(open: () => Promise<ChunkSink<In>>, options: WriteStreamOptions) {
+  constructor(open: (signal: AbortSignal) => Promise<ChunkSink<In>>, options: WriteStreamOptions) {
     super(open, {
       objectMode: true,
       highWaterMark: options.highWaterMark ?? 1,

@@ -1,12 +1,14 @@
 import { addAbortSignal, Writable, type WritableOptions } from 'node:stream'
 import type { ChunkSink } from './chunk-source.js'
+import { Opening } from './opening.js'
 
 /** What the two kinds of Writable over a ChunkSink share. Any end other than `end()` fails the stream. */
 export abstract class WriterWritable<In> extends Writable {
-  readonly #open: () => Promise<ChunkSink<In>>
+  readonly #open: (signal: AbortSignal) => Promise<ChunkSink<In>>
+  readonly #opening = new Opening()
   #writer: ChunkSink<In> | undefined
 
-  constructor(open: () => Promise<ChunkSink<In>>, options: WritableOptions) {
+  constructor(open: (signal: AbortSignal) => Promise<ChunkSink<In>>, options: WritableOptions) {
     const { signal, ...others } = options
     super(others)
     this.#open = open
@@ -16,25 +18,22 @@ export abstract class WriterWritable<In> extends Writable {
 
   override _construct(callback: (error?: Error | null) => void): void {
     // Node constructs what has been destroyed meanwhile all the same. Its reader must learn that nothing will come: closing
-    // a writer fails the stream. Where it cannot be opened it is somebody else's, or gone.
-    if (this.destroyed) {
-      this.#open()
-        .then(writer => writer.close())
-        .then(
-          () => callback(),
-          () => callback()
-        )
-      return
-    }
-    this.#open().then(
+    // a writer fails the stream.
+    this.#opening.begin(
+      this,
+      this.#open,
       writer => {
         this.#writer = writer
         // The reader can go away while nothing is being written; the source must be told then too.
         writer.onFailed(error => this.destroy(error))
-        callback()
       },
-      (error: unknown) => callback(error as Error)
+      callback
     )
+  }
+
+  override destroy(error?: Error): this {
+    this.#opening.destroyed()
+    return super.destroy(error)
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -1,10 +1,11 @@
 import type { RecordBatch, Schema, TypeMap } from 'apache-arrow'
-import { AbortError, throwIfAborted } from '../abort.js'
-import { allocateBlobs } from '../client/blob-allocation.js'
+import { abortable, abortableSoon, AbortError, throwIfAborted } from '../abort.js'
+import { allocateBlobs, dropBlobs } from '../client/blob-allocation.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { dropBuffer, instanceStatus, openStream, stopStream, writeMode } from '../client/requests.js'
+import { endsSoon } from '../client/patience.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
@@ -117,8 +118,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     target: WriterTarget<In>,
     options: WriterOptions = {}
   ): Promise<StreamWriter<In>> {
-    const connection = await core.connect(options.signal)
-    try {
+    return core.connect(async connection => {
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
       await openStream(connection, target.id, writeMode, limits)
@@ -129,21 +129,25 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       const window = new PolledWindow(connection, limits, target.counters)
       const guard = await ProducerGuard.open(core, connection, target.id, window)
       return new StreamWriter(core, connection, target, window, memoryLimit, guard)
-    } catch (error) {
-      connection.close()
-      throw error
-    }
+    }, options.signal)
   }
 
   /**
    * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk once
    * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
    * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. An abort leaves
-   * the stream without this chunk and usable.
+   * the stream without this chunk and usable; what has been sent already is appended all the same, unless the server does
+   * not say so within half a second: then it cannot be known.
    */
   async append(value: In | ObjectId | Uint8Array, options?: { signal?: AbortSignal }): Promise<ObjectId> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })
-    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), options?.signal)
+    const signal = options?.signal
+    const appended = this.#append(value, signal)
+    return signal === undefined ? appended : abortableSoon(appended, signal)
+  }
+
+  async #append(value: In | ObjectId | Uint8Array, signal: AbortSignal | undefined): Promise<ObjectId> {
+    const { accepted } = await this.#inTurn(ending => this.#send(value, ending), signal)
     try {
       return await accepted
     } catch (error) {
@@ -177,7 +181,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     checkOptions(options, { signal: isSignal })
     isSize(size, '"size" argument')
     this.#refuseWhatCannotFit(size)
-    return this.#inTurn(signal => this.#allocate(size, signal), options.signal)
+    const { signal } = options
+    const allocated = this.#inTurn(ending => this.#allocate(size, ending), signal)
+    return signal === undefined ? allocated : abortableSoon(allocated, signal)
   }
 
   /**
@@ -202,7 +208,9 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       try {
         await this.#sender.drain()
         // Everything has been accepted, so another connection can say it, whatever the writer's own is busy with.
-        await stopStream(this.#core.connection, this.#stream, false)
+        const control = this.#core.connection
+        const stopped = stopStream(control.closed ? this.#connection : control, this.#stream, false)
+        await abortable(stopped, this.#stopped.signal)
         this.#state = 'finished'
       } catch (error) {
         this.#state = 'failed'
@@ -423,24 +431,36 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     const failed = this.#state !== 'finished'
+    const closed = new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()')
     // A write stream over this writer must hear of it even when it has nothing to write.
-    this.#lost(new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()'))
-    // From the client's connection: this one may be waiting for memory, which this ends on the store.
+    this.#lost(closed)
     if (!failed) this.#guard?.finished()
-    else if (this.#guard !== undefined) await this.#guard.fail()
-    else await stopStream(this.#core.connection, this.#stream, true).catch(() => {})
-    await this.#appends.idle()
-    for (const [view, payload] of this.#allocated) {
-      if (payload === undefined) continue
-      native.detach(view)
-      await dropBuffer(this.#connection, payload.id).catch(() => {})
-    }
-    this.#allocated.clear()
+    // Where the server says nothing, closing the connection tells it the same.
+    const told = !failed || (await endsSoon(this.#failStream()))
+    if (told) await endsSoon(this.#freeAllocated())
+    // A finish() that the server does not answer.
+    this.#stop(closed)
     this.#sender.close()
-    await this.#guard?.cleanUp()
+    if (told && this.#guard !== undefined) await endsSoon(this.#guard.cleanUp())
     this.#window.close()
     this.#connection.close()
+    await this.#appends.idle()
     this.#core.removeDependent(this)
+  }
+
+  async #failStream(): Promise<void> {
+    if (this.#guard !== undefined) await this.#guard.fail()
+    // From the client's connection: this one may be waiting for memory, which this ends on the store.
+    else await stopStream(this.#core.connection, this.#stream, true)
+  }
+
+  /** When nothing is being appended any more. */
+  async #freeAllocated(): Promise<void> {
+    await this.#appends.idle()
+    const payloads = [...this.#allocated.values()].filter(payload => payload !== undefined)
+    for (const [view, payload] of this.#allocated) if (payload !== undefined) native.detach(view)
+    this.#allocated.clear()
+    await dropBlobs(this.#connection, payloads)
   }
 }
 

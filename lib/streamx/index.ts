@@ -23,7 +23,8 @@ export function createReadStream<Out>(
 ): Readable & AsyncIterable<Out> {
   checkReadStreamOptions(options)
   const { copy, idleTimeout } = options
-  const open = (): ReturnType<typeof stream.openReader> => stream.openReader(undefined, { copy, idleTimeout })
+  const open = (signal: AbortSignal): ReturnType<typeof stream.openReader> =>
+    stream.openReader(undefined, { copy, idleTimeout, signal })
   return new StreamxReadable<Out>(open, options) as StreamxReadable<Out> & AsyncIterable<Out>
 }
 
@@ -37,5 +38,7 @@ export function createWriteStream<In, Options extends WriteStreamOptions>(
 ): Writable {
   checkWriteStreamOptions(options, stream.writerOptions)
   const { signal: _, highWaterMark: __, objectMode: ___, ...forWriter } = options
-  return new StreamxWritable<In>(() => stream.openWriter(undefined, forWriter as Options), options)
+  const open = (ending: AbortSignal): ReturnType<typeof stream.openWriter> =>
+    stream.openWriter(undefined, { ...forWriter, signal: ending } as unknown as Options)
+  return new StreamxWritable<In>(open, options)
 }

@@ -3,19 +3,21 @@ import { release } from '../memory/lease.js'
 import { VineyardError } from '../errors.js'
 import type { Chunk, ChunkSource } from '../streams/chunk-source.js'
 import { defaultHighWaterMark, type ReadStreamOptions } from '../streams/readable.js'
+import { Opening } from '../streams/opening.js'
 import { destroyOnAbort } from './abort.js'
 
 type Done = (error: Error | null) => void
 
 /** A ChunkSource as a streamx Readable. */
 export class StreamxReadable<Out> extends Readable {
-  readonly #open: () => Promise<ChunkSource<Out>>
+  readonly #open: (signal: AbortSignal) => Promise<ChunkSource<Out>>
+  readonly #opening = new Opening()
   readonly #queued: Set<unknown>
   #source: ChunkSource<Out> | undefined
   /** A failure met while reading ahead: streamx discards what is queued when it learns of one. */
   #held: { error: Error; done: Done } | undefined
 
-  constructor(open: () => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
+  constructor(open: (signal: AbortSignal) => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
     const queued = new Set<unknown>()
     super({
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,
@@ -32,10 +34,8 @@ export class StreamxReadable<Out> extends Readable {
   }
 
   override _open(done: Done): void {
-    this.#open().then(source => {
-      this.#source = source
-      done(null)
-    }, done)
+    const opened = (source: ChunkSource<Out>): void => void (this.#source = source)
+    this.#opening.begin(this, this.#open, opened, (error = null) => done(error))
   }
 
   override _read(done: Done): void {
@@ -51,6 +51,7 @@ export class StreamxReadable<Out> extends Readable {
   override _predestroy(): void {
     this.#held?.done(null)
     this.#held = undefined
+    this.#opening.destroyed()
     void this.#source?.close().catch(() => {})
   }
 

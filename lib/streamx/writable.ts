@@ -1,28 +1,30 @@
 import { Writable } from 'streamx'
 import type { ChunkSink } from '../streams/chunk-source.js'
 import type { WriteStreamOptions } from '../streams/writable.js'
+import { Opening } from '../streams/opening.js'
 import { destroyOnAbort } from './abort.js'
 
 type Done = (error: Error | null) => void
 
 /** A ChunkSink as a streamx Writable. Any end other than `end()` fails the stream. */
 export class StreamxWritable<In> extends Writable {
-  readonly #open: () => Promise<ChunkSink<In>>
+  readonly #open: (signal: AbortSignal) => Promise<ChunkSink<In>>
+  readonly #opening = new Opening()
   #sink: ChunkSink<In> | undefined
 
-  constructor(open: () => Promise<ChunkSink<In>>, options: WriteStreamOptions) {
+  constructor(open: (signal: AbortSignal) => Promise<ChunkSink<In>>, options: WriteStreamOptions) {
     super({ highWaterMark: options.highWaterMark ?? 1, byteLength: () => 1 })
     this.#open = open
     destroyOnAbort(this, options.signal)
   }
 
   override _open(done: Done): void {
-    this.#open().then(sink => {
+    const opened = (sink: ChunkSink<In>): void => {
       this.#sink = sink
       // The reader can go away while nothing is being written; the source must be told then too.
       sink.onFailed(error => this.destroy(error))
-      done(null)
-    }, done)
+    }
+    this.#opening.begin(this, this.#open, opened, (error = null) => done(error))
   }
 
   override _write(value: unknown, done: Done): void {
@@ -35,6 +37,7 @@ export class StreamxWritable<In> extends Writable {
 
   /** Ends a write that waits: streamx calls _destroy only after it. */
   override _predestroy(): void {
+    this.#opening.destroyed()
     void this.#sink?.close().catch(() => {})
   }
 
