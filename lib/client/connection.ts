@@ -350,6 +350,7 @@ export class Connection {
     this.#pending.unshift(done)
     this.#headChanged()
     this.#updateRef()
+    this.#limitSilence(this.#timeout)
     try {
       await sendBlobs(this.#tcp as TcpChannel, bytes(), this.#compresses)
     } catch (error) {
@@ -358,6 +359,7 @@ export class Connection {
       this.#finish(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', message, { cause: error }))
       return
     }
+    this.#limitSilence(0)
     done.waits = false
     this.#headChanged()
     this.#uploadEnded()
@@ -368,11 +370,20 @@ export class Connection {
     const receiver = compressed ? new CompressedReceiver(targets) : new PlainReceiver(targets)
     this.#transferring = pending
     this.#updateRef()
+    this.#limitSilence(this.#timeout)
     this.#tcp?.receiveRaw(receiver, () => {
+      this.#limitSilence(0)
       this.#transferring = undefined
       this.#headChanged()
       this.#updateRef()
       pending.resolve(reply)
+    })
+  }
+
+  /** While the bytes of blobs are on their way nothing is timed but their progress. */
+  #limitSilence(ms: number): void {
+    this.#tcp?.limitSilence(ms, () => {
+      this.#finish(new VineyardError('ERR_VINEYARD_TIMEOUT', `no byte of a blob moved for ${ms} ms`))
     })
   }
 
@@ -551,7 +562,8 @@ export class Connection {
       this.#timer = undefined
       const head = this.#pending[0]
       if (head === undefined || this.#failure !== undefined) return
-      const left = head.waits ? this.#timeout : this.#headSince + this.#timeout - performance.now()
+      const untimed = head.waits || this.#transferring !== undefined
+      const left = untimed ? this.#timeout : this.#headSince + this.#timeout - performance.now()
       if (left > 0) this.#armTimer(left)
       else {
         this.#finish(

@@ -68,6 +68,7 @@ export class TcpChannel implements FrameChannel {
   #closed = false
   #error: NativeError | null = null
   #room: { promise: Promise<void>; settle: () => void } | undefined
+  #onSilence = (): void => {}
 
   /**
    * `socket` is connected. What it receives is either emitted as 'data', or comes from a SocketReader, which saves a fresh
@@ -82,6 +83,7 @@ export class TcpChannel implements FrameChannel {
     socket.pause()
     socket.on('error', error => (this.#error = error as NativeError))
     socket.once('close', () => this.#lost(this.#error))
+    socket.on('timeout', () => this.#onSilence())
   }
 
   start(handlers: ChannelHandlers): void {
@@ -145,6 +147,12 @@ export class TcpChannel implements FrameChannel {
   receiveRaw(sink: RawReceiver, done: () => void): void {
     this.#receiver = { sink, done }
     this.resumeFrames()
+  }
+
+  /** Calls back when no byte has moved for `ms`, in either direction, until it is called with 0. */
+  limitSilence(ms: number, onSilence: () => void): void {
+    this.#onSilence = onSilence
+    this.#socket.setTimeout(ms)
   }
 
   /**

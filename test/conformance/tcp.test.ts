@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -264,6 +265,47 @@ for (const [name, start] of servers) {
         const far = await open(proxy.address, { timeout: 300 })
         proxy.silence()
         expect(await codeOf(far.put(Buffer.alloc(1000)))).to.equal('ERR_VINEYARD_TIMEOUT')
+      } finally {
+        proxy.close()
+      }
+    })
+
+    for (const compression of [false, true]) {
+      const how = compression ? 'compressed ' : ''
+
+      it(`gives up a server that falls silent between the ${how}bytes of a blob`, async () => {
+        const bytes = randomBytes(20 * 2 ** 20)
+        const near = await open(server.socket)
+        const id = await near.put(bytes)
+        for (const call of [(far: Client) => far.put(bytes), (far: Client) => far.get(id)]) {
+          const proxy = await TcpProxy.start(server.endpoint)
+          try {
+            const far = await open(proxy.address, { timeout: 500, compression })
+            proxy.silenceAfter(2 ** 20)
+            expect(await codeOf(call(far))).to.equal('ERR_VINEYARD_TIMEOUT')
+          } finally {
+            proxy.close()
+          }
+        }
+        await near.delete(id)
+      })
+    }
+
+    it('waits for bytes as long as they come, and for the replies behind them', async () => {
+      const bytes = Buffer.alloc(4 * 2 ** 20, 'slow')
+      const near = await open(server.socket)
+      const id = await near.put(bytes)
+      // Twice as long as may pass without a byte.
+      const proxy = await TcpProxy.start(server.endpoint, 0, bytes.length / 2000)
+      try {
+        const far = await open(proxy.address, { timeout: 1000 })
+        const getting = far.get(id)
+        // By then the bytes have been asked for, too.
+        await far.getMeta(id)
+        const status = far.status()
+        expect(bytes.equals(await getting)).to.equal(true)
+        await status
+        await near.delete(id)
       } finally {
         proxy.close()
       }

@@ -6,19 +6,21 @@ import { PassThrough, type Duplex } from 'node:stream'
 export class TcpProxy {
   readonly #server: Server
   readonly #sockets = new Set<Duplex>()
+  /** Bytes that still pass, in both directions together. */
+  #left = Infinity
 
   private constructor(server: Server) {
     this.#server = server
   }
 
-  /** `delay` in ms is added to everything that is sent, in each direction. */
-  static async start(endpoint: string, delay = 0): Promise<TcpProxy> {
+  /** `delay` in ms is added to everything that is sent, in each direction; `rate` bytes go through in a millisecond. */
+  static async start(endpoint: string, delay = 0, rate = Infinity): Promise<TcpProxy> {
     const { hostname, port } = new URL(endpoint.replace('tcp:', 'http:'))
     const server = createServer()
     const proxy = new TcpProxy(server)
     server.on('connection', near => {
       const far = connect(Number(port), hostname)
-      proxy.#join(near, far, delay)
+      proxy.#join(near, far, bytes => delay + bytes / rate)
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -42,12 +44,17 @@ export class TcpProxy {
     }
   }
 
+  /** Falls silent when about so many more bytes have passed. */
+  silenceAfter(bytes: number): void {
+    this.#left = bytes
+  }
+
   close(): void {
     this.#server.close()
     this.cut()
   }
 
-  #join(near: Socket, far: Socket, delay: number): void {
+  #join(near: Socket, far: Socket, delay: (bytes: number) => number): void {
     for (const [from, to] of [
       [near, far],
       [far, near]
@@ -58,14 +65,19 @@ export class TcpProxy {
         this.#sockets.delete(from)
         to.destroy()
       })
-      if (delay === 0) from.pipe(to)
+      from.on('data', (bytes: Buffer) => {
+        this.#left -= bytes.length
+        if (this.#left < 0) this.silence()
+      })
+      if (delay(1) === 0) from.pipe(to)
       else from.pipe(later(delay)).pipe(to)
     }
   }
 }
 
-function later(ms: number): Duplex {
+function later(ms: (bytes: number) => number): Duplex {
   const stream = new PassThrough()
-  stream._transform = (chunk, _encoding, callback) => void setTimeout(() => callback(null, chunk), ms)
+  stream._transform = (chunk: Buffer, _encoding, callback) =>
+    void setTimeout(() => callback(null, chunk), ms(chunk.length))
   return stream
 }
