@@ -67,8 +67,11 @@ export class Connection {
   #compresses = false
   /** The bytes of blobs are on their way; their request is in no line any more. */
   #transferring: Pending | undefined
-  /** A request that bytes will follow has been sent: no other frame may come between. */
-  #uploading = false
+  /**
+   * A request has been sent that bytes of blobs follow, in either direction. No other may be sent before they have all
+   * passed: the server would take it for bytes, or, where it sends them itself, a vineyardd puts its reply between them.
+   */
+  #exchanging = false
   /** What is to be sent after that. */
   #outbox: (() => void)[] = []
   /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
@@ -181,14 +184,14 @@ export class Connection {
         returns: false,
         resolve: () => {},
         reject: error => {
-          this.#uploadEnded()
+          this.#exchangeEnded()
           reject(error)
         },
         transfer: () => void this.#sendBytes(done, bytes)
       }
       this.#enqueue(goAhead)
       this.#transmit(() => {
-        this.#uploading = true
+        this.#exchanging = true
         this.#channel.send(stringifyJson(body))
       })
     })
@@ -214,12 +217,21 @@ export class Connection {
         replyType,
         waits: false,
         returns: false,
-        resolve,
-        reject,
+        resolve: reply => {
+          this.#exchangeEnded()
+          resolve(reply)
+        },
+        reject: error => {
+          this.#exchangeEnded()
+          reject(error)
+        },
         transfer: reply => this.#receiveBytes(pending, reply, targets(reply))
       }
       this.#enqueue(pending)
-      this.#transmit(() => this.#channel.send(stringifyJson({ ...body, compress: this.#compresses })))
+      this.#transmit(() => {
+        this.#exchanging = true
+        this.#channel.send(stringifyJson({ ...body, compress: this.#compresses }))
+      })
     })
   }
 
@@ -332,13 +344,13 @@ export class Connection {
   }
 
   #transmit(send: () => void): void {
-    if (this.#uploading) this.#outbox.push(send)
+    if (this.#exchanging) this.#outbox.push(send)
     else send()
   }
 
-  #uploadEnded(): void {
-    this.#uploading = false
-    while (!this.#uploading && this.#failure === undefined) {
+  #exchangeEnded(): void {
+    this.#exchanging = false
+    while (!this.#exchanging && !this.closed) {
       const next = this.#outbox.shift()
       if (next === undefined) return
       next()
@@ -362,7 +374,7 @@ export class Connection {
     this.#limitSilence(0)
     done.waits = false
     this.#headChanged()
-    this.#uploadEnded()
+    this.#exchangeEnded()
   }
 
   #receiveBytes(pending: Pending, reply: JsonObject, targets: readonly Uint8Array[]): void {
