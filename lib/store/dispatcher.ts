@@ -27,7 +27,10 @@ const routes = new Map<string, Route>(
   ].map(r => [r.type, r])
 )
 
-/** Every type of request that is known, answered or refused. */
+/**
+ * Every type of request that is known, answered or refused.
+ * @public for the fuzz tests, which must not forget one
+ */
 export const requestTypes: readonly string[] = [...routes.keys()]
 
 /** A cheap look at a frame before it is parsed. */
