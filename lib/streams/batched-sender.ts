@@ -18,7 +18,7 @@ import { StepwiseSender } from './stepwise-sender.js'
 const maxTemplates = 256
 /** The first chunk goes at once. While a request is under way others are gathered, up to so many, or so many bytes. */
 const gatherChunks = 32
-const gatherBytes = 4 * 2 ** 20
+const gatherBytes = 16 * 2 ** 20
 /** More requests under way would only be shorter. */
 const maxUnderWay = 3
 

@@ -56,7 +56,7 @@ export class SingleFeed implements ChunkFeed {
 
 /** Small chunks come in batches of this many, and with this many bytes at most. */
 const batchChunks = 128
-const batchBytes = 4 * 2 ** 20
+const batchBytes = 32 * 2 ** 20
 /** The next batch is asked for when this many are left, so that it is there when they are used up. */
 const lowWater = 32
 
