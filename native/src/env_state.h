@@ -72,7 +72,8 @@ class EnvState {
   /** Set while native code constructs an object of a class above; a constructor called from JavaScript finds
    * null. */
   void* under_construction = nullptr;
-  /** False where the runtime refuses (Electron): views of read-only mappings are copies then, others are not to be had. */
+  /** False where the runtime refuses (Electron): views of read-only mappings are copies then, others are not
+   * to be had. */
   bool external_buffers_allowed = true;
 
   void Opened(Closable* closable) { open_.insert(closable); }
