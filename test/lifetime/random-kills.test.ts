@@ -9,7 +9,7 @@ import { onBothServers } from '../support/both-servers.js'
 import { long, longDeadline, longTag, reportLong } from '../support/long-report.js'
 import { median } from '../support/median.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
-import { ownResources } from '../support/own-resources.js'
+import { atRest, ownResources } from '../support/own-resources.js'
 import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { eventually } from '../support/settling.js'
@@ -180,7 +180,7 @@ onBothServers('Processes that are killed at random moments', '64Mi', bench => {
   async function heldAtRest(): Promise<Held> {
     const alone = async (): Promise<boolean> => (await client.status()).ipcConnections === 1
     await eventually(alone, 'the other connections to be closed')
-    return held()
+    return atRest(held)
   }
 
   /** What is left of the difference to `before` when it has stopped shrinking. */

@@ -175,7 +175,7 @@ export const readStreamTable: Table<ReadStreamState, TypedReadable<unknown>> = {
       waiting: 'ENOUGH',
       ended: 'nothing',
       ...readStreamEnds,
-      'client closed': 'ENOUGH'
+      'client closed': 'CLOSED | ENOUGH'
     }
   ]
 }

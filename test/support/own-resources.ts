@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** What this process holds of the system. */
 export interface OwnResources {
@@ -14,4 +15,21 @@ export function ownResources(): OwnResources {
     mappings: readFileSync('/proc/self/maps', 'utf8').match(/memfd:/g)?.length ?? 0,
     threads: readdirSync('/proc/self/task').length
   }
+}
+
+/** In ms. A socket whose peer reads nothing lingers for a second, and the end of a process is told a little later. */
+const restMs = 1200
+const lookMs = 100
+
+/** What `read` answers once it has answered the same for a while: what earlier tests left has gone by then. */
+export async function atRest<T>(read: () => T): Promise<T> {
+  globalThis.gc?.()
+  let last = read()
+  for (let rested = 0; rested < restMs; rested += lookMs) {
+    await delay(lookMs)
+    const next = read()
+    if (JSON.stringify(next) !== JSON.stringify(last)) rested = 0
+    last = next
+  }
+  return last
 }

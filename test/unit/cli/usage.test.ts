@@ -23,7 +23,7 @@ describe('Wrong usage of the command line', () => {
     [['serve', '--socket', 's'], /\$VINEYARD_PASSWORD is set.*--username/, { VINEYARD_PASSWORD: 'x' }],
     [['status', '--password', 'x', ...nowhere], /--password needs --username/],
     [['status', '--username', 'x', ...nowhere], /--username needs --password/],
-    [['status', '--server', ''], /a path or tcp:\/\/host:port/],
+    [['status', '--server', ''], /'-s, --server <address>'.*must be a string that is not empty/],
     [['status', '--server', 'http://x'], /a path or tcp:\/\/host:port/],
     [['status', '--server', 'tcp://a b'], /must be host:port/],
     [['cat'], /missing required argument/],

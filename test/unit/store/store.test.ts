@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Store } from '#dist/store/store.js'
 import { VineyardError } from '#dist/errors.js'
+import { atRest } from '../../support/own-resources.js'
 import { RawClient } from './raw-client.js'
 
 const storeModule = new URL('../../../../dist/store/store.js', import.meta.url).href
@@ -36,7 +37,7 @@ describe('Store', () => {
   it('ends without leaving anything, however often it is closed', async () => {
     const count = (): number => readdirSync('/proc/self/fd').length + readdirSync('/proc/self/task').length
     await (await Store.start({ size: '1Mi' })).close()
-    const before = count()
+    const before = await atRest(count)
     for (let i = 0; i < 5; i += 1) {
       const store = await Store.start({ size: '1Mi' })
       await Promise.all([store.close(), store.close({ drain: 1 })])
@@ -46,7 +47,7 @@ describe('Store', () => {
       expect(error).to.be.instanceOf(VineyardError)
       expect(error.code).to.equal('ERR_VINEYARD_CLOSED')
     }
-    expect(count()).to.equal(before)
+    expect(await atRest(count)).to.equal(before)
   })
 
   const refused: [string, any, string, new (...args: any[]) => Error][] = [
