@@ -2,7 +2,7 @@ import eslint from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist', 'build', 'native/build'] },
+  { ignores: ['dist', 'build', 'native/build', '.cache', '.venv'] },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
