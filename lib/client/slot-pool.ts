@@ -47,10 +47,8 @@ export class SlotPool {
     return this.#free.pop()
   }
 
-  /** The same, or a slot that is on its way, or one that is made for `size` bytes; waits for memory. */
-  async get(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
-    const slot = this.take(size, exact)
-    if (slot !== undefined) return slot
+  /** Where `take` had none: a slot that is on its way, or one that is made for `size` bytes; waits for memory. */
+  async waitFor(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
     if (this.#coming?.size === this.#size) {
       this.#growth = Math.min(2 * this.#growth, largestGrowth)
       await abortable(this.#coming.arrived, signal)

@@ -116,7 +116,7 @@ export class BatchedSender implements ChunkSender {
   }
 
   async allocate(size: number, signal: AbortSignal): Promise<Payload> {
-    return this.#places.take(size, true) ?? this.#waitFor(this.#places, size, true, signal)
+    return this.#takeFrom(this.#places, size, true, signal)
   }
 
   readonly sendPlaced = {
@@ -204,13 +204,15 @@ export class BatchedSender implements ChunkSender {
   }
 
   async #slot(size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
-    return this.#slots.take(size, exact) ?? this.#waitFor(this.#slots, size, exact, signal)
+    return this.#takeFrom(this.#slots, size, exact, signal)
   }
 
-  #waitFor(pool: SlotPool, size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
+  async #takeFrom(pool: SlotPool, size: number, exact: boolean, signal: AbortSignal): Promise<Payload> {
+    const slot = pool.take(size, exact)
+    if (slot !== undefined) return slot
     // What is gathered must not stand behind a request that waits for memory: its chunks may be what frees it.
     this.#flush()
-    return pool.get(size, exact, signal)
+    return pool.waitFor(size, exact, signal)
   }
 
   #template(text: string): number | undefined {
