@@ -5,7 +5,7 @@ import { traced } from '../diagnostics/trace.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type ChannelMessage, type NativeError } from '../native.js'
-import { extensionField, extensionVersion, type StoreEvent } from '../protocol/extension.js'
+import type { StoreEvent } from '../protocol/extension.js'
 import {
   messageText,
   stringifyJson,
@@ -13,21 +13,14 @@ import {
   type JsonObject,
   type Stringifiable
 } from '../protocol/json.js'
-import { CompressedReceiver, PlainReceiver, sendBlobs, type BlobBytes } from '../rpc/blob-transfer.js'
+import type { BlobBytes } from '../rpc/blob-transfer.js'
 import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
+import { BlobExchange } from './blob-exchange.js'
 import { connectTcp, connectUnix } from './connect.js'
 import { patienceMs } from './patience.js'
+import { readRegistration, registration, type ServerInfo } from './registration.js'
+import { RequestLine, type Pending } from './request-line.js'
 import type { ConnectionSettings } from './settings.js'
-
-/** What the server said of itself when the connection registered. */
-export interface ServerInfo {
-  instanceId: number | bigint
-  version: string
-  ipcSocket: string
-  rpcEndpoint: string
-  /** Version of the extension that both ends speak; 0 on a real vineyardd. */
-  extension: number
-}
 
 /** What requests.ts needs of a connection. */
 export type Requester = Pick<Connection, 'request' | 'extended'>
@@ -37,18 +30,6 @@ export interface RequestBody {
   readonly [key: string]: Stringifiable
 }
 
-interface Pending {
-  readonly replyType: string
-  /** A request that may wait for somebody else is not subject to the connection's timeout. */
-  waits: boolean
-  /** It gives leases back: the connection stays open until it has been answered. */
-  readonly returns: boolean
-  /** Over TCP: bytes of blobs go with the reply, in one direction or the other. Called before the next frame is read. */
-  readonly transfer?: ((reply: JsonObject) => void) | undefined
-  resolve(reply: JsonObject): void
-  reject(error: Error): void
-}
-
 /**
  * One registered connection: requests go out as they come (pipelined), replies come back in the same order. A waiting
  * request blocks those behind it, so whoever waits has a connection of its own.
@@ -56,39 +37,35 @@ interface Pending {
 export class Connection {
   readonly descriptors = new Descriptors()
   readonly #channel: FrameChannel
-  readonly #tcp: TcpChannel | undefined
+  /** Over TCP. */
+  readonly #exchange: BlobExchange | undefined
+  readonly #line: RequestLine
   readonly #address: string
-  #timeout: number
-  readonly #pending: Pending[] = []
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
   readonly #closeListeners = new Set<(error: VineyardError) => void>()
   #info: ServerInfo | undefined
-  /** Whether blobs are compressed on their way. */
-  #compresses = false
-  /** The bytes of blobs are on their way; their request is in no line any more. */
-  #transferring: Pending | undefined
-  /**
-   * A request has been sent that bytes of blobs follow, in either direction. No other may be sent before they have all
-   * passed: the server would take it for bytes, or, where it sends them itself, a vineyardd puts its reply between them.
-   */
-  #exchanging = false
-  /** What is to be sent after that. */
-  #outbox: (() => void)[] = []
   /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
   #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
   #holds = 0
-  #headSince = 0
+  /** Whether it keeps the process alive. */
+  #keeps = false
   #tickets = 0
-  #timer: NodeJS.Timeout | undefined
   #leases = 0
   #closing = false
   #failure: VineyardError | undefined
 
   private constructor(channel: FrameChannel, { address, timeout }: ConnectionSettings) {
     this.#channel = channel
-    this.#tcp = channel instanceof TcpChannel ? channel : undefined
     this.#address = address
-    this.#timeout = timeout
+    this.#line = new RequestLine(timeout, ({ replyType }, ms) => {
+      this.#finish(new VineyardError('ERR_VINEYARD_TIMEOUT', `no ${replyType} within ${ms} ms`))
+    })
+    if (channel instanceof TcpChannel) {
+      this.#exchange = new BlobExchange(channel, this.#line, {
+        onChange: () => this.#updateRef(),
+        onFailed: error => this.#finish(error)
+      })
+    }
     channel.start({
       onMessages: messages => this.#onMessages(messages),
       onDrain: () => {},
@@ -143,7 +120,7 @@ export class Connection {
 
   /** Whether blobs travel through this connection instead of being mapped. */
   get remote(): boolean {
-    return this.#tcp !== undefined
+    return this.#exchange !== undefined
   }
 
   get closed(): boolean {
@@ -152,7 +129,7 @@ export class Connection {
 
   /** When the server answered last, or was asked while nothing was under way, as `performance.now()` tells it. */
   get answered(): number {
-    return this.#headSince
+    return this.#line.headSince
   }
 
   /**
@@ -170,31 +147,7 @@ export class Connection {
    * reply. Requests that are made meanwhile go out after that. `bytes` is asked for when its turn has come.
    */
   upload(body: RequestBody, replyType: string, bytes: () => readonly BlobBytes[]): Promise<JsonObject> {
-    if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    const send = (): Promise<JsonObject> => this.#startUpload(body, replyType, bytes)
-    return this.#traced(body, false, send)
-  }
-
-  #startUpload(body: RequestBody, replyType: string, bytes: () => readonly BlobBytes[]): Promise<JsonObject> {
-    return new Promise((resolve, reject) => {
-      const done: Pending = { replyType, waits: true, returns: false, resolve, reject }
-      const goAhead: Pending = {
-        replyType,
-        waits: false,
-        returns: false,
-        resolve: () => {},
-        reject: error => {
-          this.#exchangeEnded()
-          reject(error)
-        },
-        transfer: () => void this.#sendBytes(done, bytes)
-      }
-      this.#enqueue(goAhead)
-      this.#transmit(() => {
-        this.#exchanging = true
-        this.#channel.send(stringifyJson(body))
-      })
-    })
+    return this.#exchanged(body, exchange => exchange.upload(body, replyType, bytes))
   }
 
   /** Over TCP: sends a request whose reply is followed by bytes, for which `targets` finds memory. */
@@ -203,36 +156,12 @@ export class Connection {
     replyType: string,
     targets: (reply: JsonObject) => readonly Uint8Array[]
   ): Promise<JsonObject> {
-    if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    return this.#traced(body, false, () => this.#startDownload(body, replyType, targets))
+    return this.#exchanged(body, exchange => exchange.download(body, replyType, targets))
   }
 
-  #startDownload(
-    body: RequestBody,
-    replyType: string,
-    targets: (reply: JsonObject) => readonly Uint8Array[]
-  ): Promise<JsonObject> {
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        replyType,
-        waits: false,
-        returns: false,
-        resolve: reply => {
-          this.#exchangeEnded()
-          resolve(reply)
-        },
-        reject: error => {
-          this.#exchangeEnded()
-          reject(error)
-        },
-        transfer: reply => this.#receiveBytes(pending, reply, targets(reply))
-      }
-      this.#enqueue(pending)
-      this.#transmit(() => {
-        this.#exchanging = true
-        this.#channel.send(stringifyJson({ ...body, compress: this.#compresses }))
-      })
-    })
+  #exchanged(body: RequestBody, work: (exchange: BlobExchange) => Promise<JsonObject>): Promise<JsonObject> {
+    if (this.closed) return Promise.reject(this.#failure ?? closedError())
+    return this.#traced(body, false, () => work(this.#exchange as BlobExchange))
   }
 
   #traced(body: RequestBody, waits: boolean, send: () => Promise<JsonObject>): Promise<JsonObject> {
@@ -242,7 +171,7 @@ export class Connection {
 
   /** Whether blobs are compressed on their way. */
   get compresses(): boolean {
-    return this.#compresses
+    return this.#exchange?.compresses ?? false
   }
 
   /** The same for a request that has been composed already. */
@@ -314,9 +243,8 @@ export class Connection {
   close(): void {
     if (this.closed) return
     this.#closing = true
-    // They stay in line: the replies to those behind them are still to be told apart.
-    for (const pending of this.#pending) if (!pending.returns) pending.reject(closedError())
-    this.#transferring?.reject(closedError())
+    this.#line.refuse(closedError())
+    this.#exchange?.refuse(closedError())
     this.#updateRef()
     this.#endWhenReturned('discard')
   }
@@ -332,114 +260,27 @@ export class Connection {
 
   #sendText(text: string, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({ ...kind, resolve, reject })
-      this.#transmit(() => this.#channel.send(text))
-    })
-  }
-
-  #enqueue(pending: Pending): void {
-    this.#pending.push(pending)
-    if (this.#pending.length === 1) this.#headChanged()
-    this.#updateRef()
-  }
-
-  #transmit(send: () => void): void {
-    if (this.#exchanging) this.#outbox.push(send)
-    else send()
-  }
-
-  #exchangeEnded(): void {
-    this.#exchanging = false
-    while (!this.#exchanging && !this.closed) {
-      const next = this.#outbox.shift()
-      if (next === undefined) return
-      next()
-    }
-  }
-
-  async #sendBytes(done: Pending, bytes: () => readonly BlobBytes[]): Promise<void> {
-    // The next reply is this one's. It is timed from when the server has everything.
-    this.#pending.unshift(done)
-    this.#headChanged()
-    this.#updateRef()
-    this.#limitSilence(this.#timeout)
-    try {
-      await sendBlobs(this.#tcp as TcpChannel, bytes(), this.#compresses)
-    } catch (error) {
-      // The server waits for bytes that will never come.
-      const message = `the bytes of a blob could not be made: ${(error as Error).message}`
-      this.#finish(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', message, { cause: error }))
-      return
-    }
-    this.#limitSilence(0)
-    done.waits = false
-    this.#headChanged()
-    this.#exchangeEnded()
-  }
-
-  #receiveBytes(pending: Pending, reply: JsonObject, targets: readonly Uint8Array[]): void {
-    const compressed = reply['compress'] === true
-    const receiver = compressed ? new CompressedReceiver(targets) : new PlainReceiver(targets)
-    this.#transferring = pending
-    this.#updateRef()
-    this.#limitSilence(this.#timeout)
-    this.#tcp?.receiveRaw(receiver, () => {
-      this.#limitSilence(0)
-      this.#transferring = undefined
-      this.#headChanged()
+      this.#line.push({ ...kind, resolve, reject })
       this.#updateRef()
-      pending.resolve(reply)
-    })
-  }
-
-  /** While the bytes of blobs are on their way nothing is timed but their progress. */
-  #limitSilence(ms: number): void {
-    this.#tcp?.limitSilence(ms, () => {
-      this.#finish(new VineyardError('ERR_VINEYARD_TIMEOUT', `no byte of a blob moved for ${ms} ms`))
+      const send = (): void => void this.#channel.send(text)
+      if (this.#exchange === undefined) send()
+      else this.#exchange.transmit(send)
     })
   }
 
   /** A vineyardd that finds its client gone does not always do what it was asked for last, so the answer is awaited. */
   #endWhenReturned(queued: 'flush' | 'discard'): void {
     if (!this.#closing || this.#leases > 0) return
-    if (!this.#pending.some(({ returns }) => returns)) this.#finish(closedError(), queued)
-    else if (this.#timeout === 0 || this.#timeout > patienceMs) this.#hurry()
-  }
-
-  /** A server that says nothing must not keep the process alive. */
-  #hurry(): void {
-    this.#timeout = patienceMs
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#headChanged()
+    if (!this.#line.returns) this.#finish(closedError(), queued)
+    // A server that says nothing must not keep the process alive.
+    else this.#line.hurry(patienceMs)
   }
 
   async #register(settings: ConnectionSettings): Promise<void> {
-    const reply = await this.request(
-      {
-        type: 'register_request',
-        version: '0.24.2',
-        store_type: 1,
-        session_id: 0,
-        username: settings.username,
-        password: settings.password,
-        // What it is about is shared memory.
-        [extensionField]: settings.extensions && !this.remote ? extensionVersion : undefined
-      },
-      'register_reply'
-    )
-    if (reply['store_match'] === false) {
-      throw new VineyardError('ERR_VINEYARD_CONNECT', 'the server is of another kind (store_match is false)')
-    }
-    const extension = reply[extensionField]
-    this.#compresses = this.remote && settings.compression && reply['support_rpc_compression'] === true
-    this.#info = {
-      instanceId: reply['instance_id'] as number | bigint,
-      version: messageText(reply['version']),
-      ipcSocket: messageText(reply['ipc_socket']),
-      rpcEndpoint: messageText(reply['rpc_endpoint']),
-      extension: typeof extension === 'number' ? extension : 0
-    }
+    const reply = await this.request(registration(settings, this.remote), 'register_reply')
+    this.#info = readRegistration(reply)
+    if (this.#exchange !== undefined)
+      this.#exchange.compresses = settings.compression && reply['support_rpc_compression'] === true
   }
 
   #onMessages(messages: ChannelMessage[]): void {
@@ -479,7 +320,7 @@ export class Connection {
       return
     }
     if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')
-    if (this.#pending.length === 0) throw new Error(`nobody asked for ${messageText(reply['type'])}`)
+    if (this.#line.empty) throw new Error(`nobody asked for ${messageText(reply['type'])}`)
     // A vineyardd announces them over TCP too, where they never come.
     const fds = this.remote ? [] : announcedDescriptors(reply)
     if (fds.length > 0) this.#awaitingFds = { reply, fds }
@@ -500,8 +341,7 @@ export class Connection {
   }
 
   #settle(reply: JsonObject): void {
-    const pending = this.#pending.shift() as Pending
-    this.#headChanged()
+    const pending = this.#line.shift() as Pending
     this.#updateRef()
     // The code comes first: a request that carried one is answered as that error, and a success never has one.
     if ('code' in reply) {
@@ -537,53 +377,25 @@ export class Connection {
     this.#failure = error
     if (errorChannel.hasSubscribers && error.code !== 'ERR_VINEYARD_CLOSED')
       errorChannel.publish({ error, stream: undefined, end: undefined, address: this.#address })
-    clearTimeout(this.#timer)
     if (queued === 'flush') this.#channel.end()
     else this.#channel.close()
     this.descriptors.close()
-    this.#outbox = []
-    this.#transferring?.reject(error)
-    this.#transferring = undefined
-    this.#rejectAll(error)
+    this.#exchange?.end(error)
+    this.#line.end(error)
     for (const listener of this.#closeListeners) listener(error)
     this.#closeListeners.clear()
     this.#eventListeners.clear()
   }
 
-  #rejectAll(error: VineyardError): void {
-    for (const pending of this.#pending.splice(0)) pending.reject(error)
-  }
-
   #updateRef(): void {
     if (this.#failure !== undefined) return
-    const { length } = this.#closing ? this.#pending.filter(({ returns }) => returns) : this.#pending
-    if (length > 0 || this.#transferring !== undefined || (this.#holds > 0 && !this.#closing))
-      this.#channel.ref()
+    const asked = this.#closing ? this.#line.returns : !this.#line.empty
+    const transferring = this.#exchange?.transferring === true
+    const kept = asked || transferring || (this.#holds > 0 && !this.#closing)
+    if (kept === this.#keeps) return
+    this.#keeps = kept
+    if (kept) this.#channel.ref()
     else this.#channel.unref()
-  }
-
-  /** Only the oldest request is timed, from when it became the oldest: the server answers one after the other. */
-  #headChanged(): void {
-    this.#headSince = performance.now()
-    if (this.#timeout > 0 && this.#timer === undefined && this.#pending.length > 0)
-      this.#armTimer(this.#timeout)
-  }
-
-  #armTimer(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      const head = this.#pending[0]
-      if (head === undefined || this.#failure !== undefined) return
-      const untimed = head.waits || this.#transferring !== undefined
-      const left = untimed ? this.#timeout : this.#headSince + this.#timeout - performance.now()
-      if (left > 0) this.#armTimer(left)
-      else {
-        this.#finish(
-          new VineyardError('ERR_VINEYARD_TIMEOUT', `no ${head.replyType} within ${this.#timeout} ms`)
-        )
-      }
-    }, ms)
-    this.#timer.unref()
   }
 }
 
