@@ -5,7 +5,7 @@ import { traced } from '../diagnostics/trace.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type ChannelMessage, type NativeError } from '../native.js'
-import type { StoreEvent } from '../protocol/extension.js'
+import { readEvent, type StoreEvent } from '../protocol/extension.js'
 import {
   messageText,
   stringifyJson,
@@ -316,7 +316,8 @@ export class Connection {
     if (typeof reply !== 'object' || reply === null) throw new Error('not an object')
     if (text.includes('\\u0000n')) unmarkAll(reply)
     if ('event' in reply) {
-      for (const listener of this.#eventListeners) listener(reply as unknown as StoreEvent)
+      const event = readEvent(reply)
+      for (const listener of this.#eventListeners) listener(event)
       return
     }
     if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')

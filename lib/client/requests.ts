@@ -5,7 +5,7 @@
 import { VineyardError } from '../errors.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import { messageText, type JsonObject, type JsonValue, type Stringifiable } from '../protocol/json.js'
-import { decodePayload, replyId, type Payload } from '../protocol/payload.js'
+import { decodePayload, replyId, textId, type Payload } from '../protocol/payload.js'
 import { freshBytes } from '../memory/fresh-bytes.js'
 import type { Metadata } from '../objects/model.js'
 import { wireLimits, type WindowLimits } from '../protocol/window.js'
@@ -20,6 +20,20 @@ function arrayOf(reply: JsonObject, key: string): JsonValue[] {
   const value = reply[key]
   if (Array.isArray(value)) return value
   throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${messageText(reply['type'])} has no ${key}`)
+}
+
+function countOf(reply: JsonObject, key: string, otherwise?: number): number {
+  const value = reply[key] ?? otherwise
+  if (typeof value === 'number' && value >= 0) return value
+  // memory_usage of a vineyardd can go below 0, and is unsigned.
+  if (typeof value === 'bigint') return Number(value)
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${messageText(reply['type'])} has no number as ${key}`)
+}
+
+function objectOf(reply: JsonObject, key: string): JsonObject {
+  const value = reply[key]
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `${messageText(reply['type'])} has no object as ${key}`)
 }
 
 /** One element for each of what was asked for. */
@@ -350,52 +364,42 @@ export async function pullChunk(
   return { id: replyId(reply['chunk']), memory }
 }
 
-/** Only on connections with the extension. Pushes chunks, all or none. Returns their ids if the request asks for them. */
+/** Only on connections with the extension. Pushes chunks, all or none. `count`: how many ids the request asks for. */
 export async function writeChunks(
   connection: Connection,
   request: string,
+  count: number,
   wanted: readonly SlotsWanted[]
 ): Promise<{ ids: ObjectId[]; slots: Payload[][] }> {
   const reply = await connection.requestText(request, 'write_chunks_reply')
   return {
-    ids: (reply['ids'] ?? []) as ObjectId[],
+    ids: count === 0 ? [] : manyOf(reply, 'ids', count).map(textId),
     slots: wanted.map(([count, size], index) => slotsOf(reply, index, count, size))
   }
 }
 
 /** The slots of one size, in turn the id and the offset of each. */
 function slotsOf(reply: JsonObject, index: number, count: number, size: number): Payload[] {
-  const numbers = (arrayOf(reply, 'slots')[index] ?? []) as unknown[]
-  const storeFd = Number(reply['store_fd'])
+  const numbers = arrayOf(reply, 'slots')[index]
+  if (!Array.isArray(numbers))
+    throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'slots were asked for and not answered')
   const slots: Payload[] = []
+  if (numbers.length === 0) return slots
+  const storeFd = countOf(reply, 'store_fd')
   for (let i = 0; i + 1 < numbers.length && slots.length < count; i += 2) {
     const [id, offset] = [numbers[i], numbers[i + 1]]
-    if (!isObjectId(id) || !Number.isSafeInteger(offset))
+    if (!isObjectId(id) || !Number.isSafeInteger(offset) || (offset as number) < 0)
       throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a slot has no id or no place')
     slots.push({ id, storeFd, offset: offset as number, size })
   }
   return slots
 }
 
-export type PulledForm =
-  | ObjectId
-  | [id: ObjectId, template: number, offset: number, size: number]
-  | [id: ObjectId, template: number, offset: number, size: number, blob: ObjectId]
-  | [
-      id: ObjectId,
-      template: number,
-      vars: JsonValue[],
-      spans: number[],
-      blob: ObjectId,
-      offset: number,
-      size: number
-    ]
-
 export interface PulledChunks {
-  /** In the forms that lib/protocol/extension.ts lists. */
-  chunks: PulledForm[]
-  /** The templates from number `templates` of the request on. */
-  templates: string[]
+  /** At least one. Each is to be checked by `pulledForm`. */
+  chunks: JsonValue[]
+  /** The templates from number `templates` of the request on: texts, if the server is what it says. */
+  templates: JsonValue[]
   storeFd: number
   memory: { usage: number; limit: number; readers: number }
   /** Chunks that this reader was too slow for so far. */
@@ -423,15 +427,18 @@ export async function pullChunks(
     'pull_chunks_reply',
     { waits: true }
   )
+  const chunks = arrayOf(reply, 'chunks')
+  if (chunks.length === 0)
+    throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a pull was answered with no chunk')
   return {
-    chunks: arrayOf(reply, 'chunks') as PulledChunks['chunks'],
-    templates: arrayOf(reply, 'templates') as string[],
-    storeFd: Number(reply['store_fd']),
-    missed: Number(reply['missed'] ?? 0),
+    chunks,
+    templates: arrayOf(reply, 'templates'),
+    storeFd: countOf(reply, 'store_fd'),
+    missed: countOf(reply, 'missed', 0),
     memory: {
-      usage: Number(reply['memory_usage']),
-      limit: Number(reply['memory_limit']),
-      readers: Number(reply['readers'])
+      usage: countOf(reply, 'memory_usage'),
+      limit: countOf(reply, 'memory_limit'),
+      readers: countOf(reply, 'readers')
     }
   }
 }
@@ -466,15 +473,15 @@ export interface Status {
 
 export async function instanceStatus(connection: Connection): Promise<Status> {
   const reply = await connection.request({ type: 'instance_status_request' }, 'instance_status_reply')
-  const meta = reply['meta'] as JsonObject
+  const meta = objectOf(reply, 'meta')
   return {
     instanceId: meta['instance_id'] as number | bigint,
     deployment: messageText(meta['deployment']),
-    memoryUsage: Number(meta['memory_usage']),
-    memoryLimit: Number(meta['memory_limit']),
-    ipcConnections: Number(meta['ipc_connections']),
-    rpcConnections: Number(meta['rpc_connections']),
-    deferredRequests: Number(meta['deferred_requests'])
+    memoryUsage: countOf(meta, 'memory_usage'),
+    memoryLimit: countOf(meta, 'memory_limit'),
+    ipcConnections: countOf(meta, 'ipc_connections'),
+    rpcConnections: countOf(meta, 'rpc_connections'),
+    deferredRequests: countOf(meta, 'deferred_requests')
   }
 }
 
@@ -486,5 +493,5 @@ export async function storeSnapshot(connection: Connection, objects: boolean): P
 
 export async function clusterMeta(connection: Connection): Promise<JsonObject> {
   const reply = await connection.request({ type: 'cluster_meta' }, 'cluster_meta')
-  return reply['meta'] as JsonObject
+  return objectOf(reply, 'meta')
 }

@@ -55,7 +55,8 @@
  *
  * Ids in one-way messages, events and the two requests of chunks are texts ('o' + 16 hex digits).
  */
-import type { ObjectId } from './ids.js'
+import { isObjectId, type ObjectId } from './ids.js'
+import type { JsonObject } from './json.js'
 
 export const extensionVersion = 1
 /** The field of register_request and register_reply. */
@@ -89,3 +90,24 @@ export interface MemoryWanted {
 }
 
 export type StoreEvent = StreamConsumed | StreamFailed | MemoryWanted
+
+/** An event as the server wrote it. Throws an Error for what is none. */
+export function readEvent(message: JsonObject): StoreEvent {
+  const { event, id } = message
+  const known =
+    event === 'memory_wanted' ||
+    (event === 'stream_consumed' &&
+      isObjectId(id) &&
+      isCount(message['chunks']) &&
+      isCount(message['bytes'])) ||
+    (event === 'stream_failed' &&
+      isObjectId(id) &&
+      isCount(message['code']) &&
+      typeof message['message'] === 'string')
+  if (!known) throw new Error('it is an event of no known form')
+  return message as unknown as StoreEvent
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}

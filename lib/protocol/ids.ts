@@ -20,6 +20,14 @@ export function isObjectId(value: unknown): value is ObjectId {
   return typeof value === 'string' && form.test(value)
 }
 
+/**
+ * Whether a value has the length and the first letter of an id: ten times faster than `isObjectId`, for what comes by the
+ * million and is never more than a text that goes back to where it came from.
+ */
+export function looksLikeId(value: unknown): value is ObjectId {
+  return typeof value === 'string' && value.length === 17 && value.charCodeAt(0) === 0x6f
+}
+
 /** Checks an id that came from the user. Accepts upper-case hex digits as upstream does. */
 export function checkObjectId(value: unknown, name = 'id'): ObjectId {
   if (isObjectId(value)) return value

@@ -1,5 +1,5 @@
 import { VineyardError } from '../errors.js'
-import { objectIdFromBigInt, type ObjectId } from './ids.js'
+import { isObjectId, objectIdFromBigInt, type ObjectId } from './ids.js'
 import { messageText, type JsonValue } from './json.js'
 
 /** Where the bytes of a blob are (messages.md §3). */
@@ -20,6 +20,12 @@ function count(value: JsonValue | undefined, name: string): number {
 export function replyId(value: JsonValue | undefined): ObjectId {
   if (typeof value === 'bigint') return objectIdFromBigInt(value)
   if (typeof value === 'number' && Number.isSafeInteger(value)) return objectIdFromBigInt(BigInt(value))
+  throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply has ${messageText(value)} where an id should be`)
+}
+
+/** An id in a reply of the extension: a text. */
+export function textId(value: JsonValue | undefined): ObjectId {
+  if (isObjectId(value)) return value
   throw new VineyardError('ERR_VINEYARD_PROTOCOL', `a reply has ${messageText(value)} where an id should be`)
 }
 

@@ -256,7 +256,8 @@ export class BatchedSender implements ChunkSender {
     })
     const slots = pools.map(({ wanted }) => wanted)
     const request = outbox.request(this.#stream, this.#blocks.takeDone(), slots)
-    this.#last = writeChunks(this.#connection, request, slots).then(
+    const asked = outbox.waiters.length > 0 ? outbox.count : 0
+    this.#last = writeChunks(this.#connection, request, asked, slots).then(
       ({ ids, slots: made }) => {
         this.#underWay -= 1
         pools.forEach(({ pool }, index) => pool.arrived(made[index] ?? []))

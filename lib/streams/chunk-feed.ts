@@ -3,7 +3,9 @@ import { ChunkForm } from '../client/chunk-form.js'
 import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
 import type { LeaseReturns } from '../client/lease-returns.js'
-import { pullChunk, pullChunks, type PulledForm } from '../client/requests.js'
+import { pulledForm, type PulledForm } from '../client/pulled-form.js'
+import { pullChunk, pullChunks } from '../client/requests.js'
+import { VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import type { ObjectId } from '../protocol/ids.js'
 
@@ -179,8 +181,10 @@ export class BatchedFeed implements ChunkFeed {
     const reply = await pullChunks(this.#connection, this.#stream, limits)
     this.#budget.observe(reply.memory)
     this.missed = reply.missed
-    for (const text of reply.templates) this.#forms.push(new ChunkForm(text))
-    for (const chunk of reply.chunks) this.#queue.push(this.#receive(chunk, reply.storeFd))
+    for (const text of reply.templates) this.#forms.push(readForm(text))
+    for (const chunk of reply.chunks) {
+      this.#queue.push(this.#receive(pulledForm(chunk, this.#forms), reply.storeFd))
+    }
   }
 
   #receive(chunk: PulledForm, storeFd: number): PulledChunk {
@@ -222,5 +226,15 @@ export class BatchedFeed implements ChunkFeed {
     this.#consumed = 0
     const released = this.#returns.takeWaiting()
     this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count, released })
+  }
+}
+
+function readForm(text: unknown): ChunkForm {
+  try {
+    return new ChunkForm(text as string)
+  } catch (cause) {
+    throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'the server sent a template that cannot be read', {
+      cause
+    })
   }
 }

@@ -11,6 +11,7 @@ import { release } from '../memory/lease.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { checkOptions, isSignal } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { textId } from '../protocol/payload.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
 import { ConsumerGuard } from './consumer-guard.js'
@@ -189,7 +190,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       this.#pull = undefined
       if (pulled === undefined) return undefined
       this.#giveBack(pulled)
-      return chunkId(pulled)
+      // Ids that only go back to the server were not looked at closely.
+      return textId(chunkId(pulled))
     }, options.signal)
   }
 

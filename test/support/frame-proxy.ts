@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { native, type Channel, type ChannelMessage, type Listener } from '#dist/native.js'
+
+const maxFrame = 2 ** 28
+/** What the addon makes of integers beyond 2^53. */
+const marked = /"\\u0000n(-?[0-9]{16,})"/g
+
+export interface FrameHooks {
+  /** Sees each frame that a client sends; null is one that is not valid UTF-8, which is not passed on. */
+  request?: (text: string | null) => void
+  /** What becomes of a frame of the server. */
+  reply?: (text: string) => string
+}
+
+/** Stands between clients and a server on its Unix socket: passes frames and descriptors on, and looks at them. */
+export class FrameProxy {
+  readonly socket: string
+  readonly #directory = mkdtempSync(join(tmpdir(), 'vineyard-proxy-'))
+  readonly #listener: Listener
+  readonly #channels = new Set<Channel>()
+
+  constructor(target: string, hooks: FrameHooks) {
+    this.socket = join(this.#directory, 'proxy.sock')
+    const meet = (near: Channel): void => {
+      const far = native.connect(target, maxFrame)
+      this.#pass(near, far, text => {
+        hooks.request?.(text)
+        return text
+      })
+      this.#pass(far, near, text => (text === null ? text : (hooks.reply?.(text) ?? text)))
+    }
+    this.#listener = native.listen(this.socket, 128, maxFrame, meet, () => {})
+  }
+
+  close(): void {
+    this.#listener.close()
+    for (const channel of this.#channels) channel.close()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  #pass(from: Channel, to: Channel, hook: (text: string | null) => string | null): void {
+    this.#channels.add(from)
+    from.start({
+      onMessages: (messages: ChannelMessage[]) => {
+        for (const message of messages) {
+          if (typeof message === 'number') {
+            to.sendFd(message)
+            native.closeFd(message)
+          } else {
+            const text = hook(message?.replaceAll(marked, '$1') ?? null)
+            if (text !== null) to.send(text)
+          }
+        }
+      },
+      onDrain: () => {},
+      onClose: () => {
+        this.#channels.delete(from)
+        to.end()
+      }
+    })
+  }
+}
