@@ -147,6 +147,11 @@ export interface NativeAddon {
    * Throws NativeError: EBADF, ENOTSOCK, EOPNOTSUPP.
    */
   quickAck(fd: number): void
+  /**
+   * TCP_USER_TIMEOUT: a TCP socket fails with ETIMEDOUT when for `ms` nothing of what it sent was acknowledged, or the other
+   * end has had no room for what waits to be sent. Throws NativeError: EBADF, ENOTSOCK, EOPNOTSUPP.
+   */
+  limitUnacknowledged(fd: number, ms: number): void
   /** `level`: at most 1, less than 0 for speed. */
   createCompressor(level: number): Compressor
   createDecompressor(): Decompressor

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AbortError, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { native, type Channel, type NativeError } from '../native.js'
+import { clientLineMs, limitLine } from '../rpc/line-limit.js'
 import { quickAck } from '../rpc/quick-ack.js'
 import { SocketReader } from '../rpc/socket-reader.js'
 import { TcpChannel } from '../rpc/tcp-channel.js'
@@ -13,6 +14,9 @@ const maxReply = 2 ** 30
 
 /** How often a connect is tried again while the listener's backlog is full: no event tells when it is not. */
 const backlogRetryMs = 5
+
+/** The least that a line may be silent, in ms. */
+const shortestLineMs = 1000
 
 /** Connects to a Unix socket. Rejects with ERR_VINEYARD_CONNECT, ERR_VINEYARD_TIMEOUT or AbortError. */
 export async function connectUnix(settings: ConnectionSettings, signal?: AbortSignal): Promise<Channel> {
@@ -48,9 +52,15 @@ export async function connectTcp(
     socket.destroy()
     throw error
   }
+  limitLine(socket, lineMs(settings))
   const channel = new TcpChannel(socket, maxReply)
   reader.attach(channel)
   return channel
+}
+
+/** Whoever wants answers sooner wants to know as soon that none can come; below a second it might be a single lost packet. */
+function lineMs({ timeout }: ConnectionSettings): number {
+  return timeout > 0 ? Math.min(Math.max(timeout, shortestLineMs), clientLineMs) : clientLineMs
 }
 
 function connected(socket: Socket, settings: ConnectionSettings, signal?: AbortSignal): Promise<void> {

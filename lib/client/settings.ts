@@ -29,7 +29,8 @@ export interface ConnectOptions {
   /**
    * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 for
    * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. Whatever is closed or destroyed waits no
-   * longer than 3 s for a server that says nothing.
+   * longer than 3 s for a server that says nothing. Over TCP a line that is cut counts as lost after 20 s whatever waits on
+   * it, sooner where this is shorter: ERR_VINEYARD_CONNECTION_LOST.
    */
   timeout?: number | undefined
   /**

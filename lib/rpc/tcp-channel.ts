@@ -3,8 +3,6 @@ import type { Socket } from 'node:net'
 import { native, type Channel, type ChannelHandlers, type NativeError } from '../native.js'
 
 const headerBytes = 8
-/** A dead peer, or a cut line, is noticed after this plus about ten seconds, in ms. */
-const keepAliveDelay = 15_000
 /** More of an unfinished frame is reported. */
 const notablePartial = 1024 * 1024
 /** Reading pauses while frames are suspended and this much has come. */
@@ -78,7 +76,6 @@ export class TcpChannel implements FrameChannel {
     this.#socket = socket
     this.#maxFrame = maxFrame
     socket.setNoDelay(true)
-    socket.setKeepAlive(true, keepAliveDelay)
     // Nothing is read, and no end is lost, before start().
     socket.pause()
     socket.on('error', error => (this.#error = error as NativeError))

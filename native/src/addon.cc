@@ -152,6 +152,13 @@ Napi::Value Acknowledge(const Napi::CallbackInfo& call) {
   return Done(call, QuickAck(fd));
 }
 
+Napi::Value LimitAcknowledgement(const Napi::CallbackInfo& call) {
+  int fd;
+  int64_t ms;
+  if (!ReadDescriptor(call, 0, &fd) || !ReadInteger(call, 1, "ms", 1, INT_MAX, &ms)) return {};
+  return Done(call, LimitUnacknowledged(fd, static_cast<unsigned>(ms)));
+}
+
 Napi::Value CreateCompressor(const Napi::CallbackInfo& call) {
   int64_t level;
   if (!ReadInteger(call, 0, "level", MinCompression(), MaxCompression(), &level)) return {};
@@ -212,6 +219,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<DetachView>(*state, exports, "detach");
   Export<DetachOwn>(*state, exports, "detachOwn");
   Export<Acknowledge>(*state, exports, "quickAck");
+  Export<LimitAcknowledgement>(*state, exports, "limitUnacknowledged");
   Export<CreateCompressor>(*state, exports, "createCompressor");
   Export<CreateDecompressor>(*state, exports, "createDecompressor");
   Export<MarkLongIntegers>(*state, exports, "markLongIntegers");

@@ -6,8 +6,18 @@
 
 #include <cerrno>
 
-SystemError QuickAck(int socket) {
-  const int on = 1;
-  const bool done = ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on) == 0;
+namespace {
+template <typename Value>
+SystemError SetOption(int socket, int option, const Value& value) {
+  const bool done = ::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value) == 0;
   return done ? SystemError{} : SystemError{errno, "setsockopt"};
+}
+}  // namespace
+
+SystemError QuickAck(int socket) {
+  return SetOption(socket, TCP_QUICKACK, int{1});
+}
+
+SystemError LimitUnacknowledged(int socket, unsigned ms) {
+  return SetOption(socket, TCP_USER_TIMEOUT, ms);
 }

@@ -2,7 +2,15 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
-import { ByteStream, connect, ParallelStream, type Client, type RecordBatchStream } from 'vineyard-streams'
+import {
+  ByteStream,
+  connect,
+  ParallelStream,
+  type Client,
+  type ConnectOptions,
+  type RecordBatchStream,
+  type StreamReader
+} from 'vineyard-streams'
 import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
@@ -17,21 +25,43 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return error?.code ?? 'no error'
 }
 
+async function carry(from: ByteStream, to: ByteStream): Promise<string> {
+  const writing = pipeline(Readable.from([Buffer.from('whole')]), from.createWriteStream())
+  let text = ''
+  for await (const chunk of to.createReadStream()) text += String(chunk)
+  await writing
+  return text
+}
+
 async function copy(from: Client, to: Client): Promise<string> {
   const stream = await ByteStream.create(from)
-  const writing = pipeline(Readable.from([Buffer.from('whole')]), stream.createWriteStream())
-  let text = ''
-  for await (const chunk of (await ByteStream.open(to, stream.id)).createReadStream()) text += String(chunk)
-  await writing
+  const text = await carry(stream, await ByteStream.open(to, stream.id))
   await stream.drop()
   return text
+}
+
+/** Writes into a stream until that fails. */
+async function write(client: Client, stream: ByteStream, chunk: Buffer): Promise<void> {
+  const writer = await (await ByteStream.open(client, stream.id)).openWriter()
+  for (;;) await writer.append(chunk)
+}
+
+/** Reads a stream until that fails or it ends; `begun` is told of each chunk. */
+async function drain(client: Client, stream: ByteStream, begun?: () => void): Promise<void> {
+  const reader = await (await ByteStream.open(client, stream.id)).openReader()
+  while (!(await reader.next()).done) begun?.()
+}
+
+/** Puts a value until that fails. */
+async function putAgainAndAgain(client: Client, value: Buffer): Promise<void> {
+  for (;;) await client.delete(await client.put(value))
 }
 
 describe('Faults in a cluster', () => {
   let cluster: Cluster
   const clients: Client[] = []
-  const open = async (address: string): Promise<Client> => {
-    const client = await connect(address)
+  const open = async (address: string, options?: ConnectOptions): Promise<Client> => {
+    const client = await connect(address, options)
     clients.push(client)
     return client
   }
@@ -135,6 +165,55 @@ describe('Faults in a cluster', () => {
       proxy.cut()
       expect(await waiting).to.equal('ERR_VINEYARD_CONNECTION_LOST')
       expect(await copy(a, await open(proxy.address))).to.equal('whole')
+    } finally {
+      proxy.close()
+    }
+  })
+
+  it('a link is cut under load and nobody is told: what depends on it ends with a code, and a rerun completes', async () => {
+    const [, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const near = await open(second.socket)
+    const proxy = await TcpProxy.start(second.endpoint as string)
+    try {
+      const address = cluster.namespaced ? (second.endpoint as string) : proxy.address
+      const far = await open(address, { timeout: 2000 })
+      const [read, written, idle, late, own] = await Promise.all(
+        [1, 2, 3, 4, 5].map(() => ByteStream.create(near))
+      )
+      const chunk = Buffer.alloc(2 ** 20)
+      const others = Promise.allSettled([
+        write(near, read as ByteStream, chunk),
+        drain(near, written as ByteStream)
+      ])
+      let begun = (): void => {}
+      const load = new Promise<void>(resolve => (begun = resolve))
+      const waits = [
+        codeOf(drain(far, read as ByteStream, begun)),
+        codeOf(write(far, written as ByteStream, chunk)),
+        codeOf(putAgainAndAgain(far, Buffer.alloc(8 * 2 ** 20)))
+      ]
+      // Nothing but the kernel ends this one's waits, after 20 s.
+      const patient = await open(address, { timeout: 0 })
+      const [waiting, asking] = (await Promise.all(
+        [idle, late].map(async stream =>
+          (await ByteStream.open(patient, (stream as ByteStream).id)).openReader()
+        )
+      )) as [StreamReader<Buffer>, StreamReader<Buffer>]
+      await load
+      if (cluster.namespaced) waits.push(codeOf(waiting.next()))
+      if (cluster.setLink(1, 'down'))
+        waits.push(codeOf(asking.next()), codeOf(far.getName('never', { wait: true })))
+      // The proxy that stands for the link would acknowledge everything.
+      else proxy.silence()
+      for (const code of await Promise.all(waits)) {
+        expect(code).to.be.oneOf(['ERR_VINEYARD_TIMEOUT', 'ERR_VINEYARD_CONNECTION_LOST'])
+      }
+      // What does not cross the link goes on meanwhile. (To find or drop a stream its vineyardd asks etcd, and waits.)
+      expect(await carry(own as ByteStream, own as ByteStream)).to.equal('whole')
+      cluster.setLink(1, 'up')
+      expect(await copy(near, await open(address))).to.equal('whole')
+      await near.close()
+      await others
     } finally {
       proxy.close()
     }

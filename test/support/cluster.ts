@@ -110,6 +110,13 @@ export class Cluster {
     return name === undefined ? undefined : this.#network?.carried(name)
   }
 
+  /** Cuts the link of an instance, so that nobody is told, or mends it. False where it has none of its own. */
+  setLink(index: number, state: 'up' | 'down'): boolean {
+    const name = this.#namespaces[index]
+    if (name !== undefined) this.#network?.set(name, state)
+    return name !== undefined
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.instances.map(instance => instance.close()))
     await this.etcd.close()

@@ -57,6 +57,11 @@ export class Network {
     return { name, address }
   }
 
+  /** Nothing gets to a namespace or out of it any more, and nobody is told; or it does again. */
+  set(name: string, state: 'up' | 'down'): void {
+    ip('link', 'set', `${name}v`, state)
+  }
+
   close(): void {
     for (const name of this.#namespaces) quietly(() => ip('netns', 'del', name))
     quietly(() => ip('link', 'del', this.#bridge))

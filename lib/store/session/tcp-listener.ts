@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { VineyardError } from '../../errors.js'
 import { native, type NativeError } from '../../native.js'
 import { formatEndpoint } from '../../rpc/endpoint.js'
+import { limitLine, storeLineMs } from '../../rpc/line-limit.js'
 import { descriptorOf } from '../../rpc/socket-descriptor.js'
 import { SocketReader } from '../../rpc/socket-reader.js'
 import { TcpChannel } from '../../rpc/tcp-channel.js'
@@ -67,6 +68,7 @@ export class TcpListener {
  */
 function channelOf(accepted: Socket, maxFrame: number): TcpChannel {
   const fd = descriptorOf(accepted)
+  limitLine(accepted, storeLineMs)
   if (fd < 0) return new TcpChannel(accepted, maxFrame)
   const reader = new SocketReader()
   // The types of Node do not list `onread` here.
