@@ -17,7 +17,7 @@ export type {
   PutOptions
 } from './client/client.js'
 export type { ConnectOptions } from './client/settings.js'
-export type { Status } from './client/requests.js'
+export type { Status } from './client/requests/status.js'
 export { VineyardError } from './errors.js'
 export type { VineyardErrorCode, VineyardErrorOptions } from './errors.js'
 export { release } from './memory/lease.js'

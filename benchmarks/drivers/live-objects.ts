@@ -1,5 +1,5 @@
 import type { Client } from 'vineyard-streams'
-import { createData } from '#dist/client/requests.js'
+import { createData } from '#dist/client/requests/metadata.js'
 
 /** Objects that are made at once. */
 const atOnce = 1000

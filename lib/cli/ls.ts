@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Client } from '../client/client.js'
-import { storeSnapshot } from '../client/requests.js'
+import { storeSnapshot } from '../client/requests/status.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectSnapshot } from '../protocol/snapshot.js'
 import { ParallelStream } from '../streams/parallel-stream.js'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Client } from '../client/client.js'
-import { storeSnapshot } from '../client/requests.js'
+import { storeSnapshot } from '../client/requests/status.js'
 import type { StoreSnapshot } from '../protocol/snapshot.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { Interrupted } from './exit.js'

@@ -4,7 +4,7 @@ import type { Region } from '../memory/region.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
 import type { Connection } from './connection.js'
-import { getBuffers, getRemoteBuffers } from './requests.js'
+import { getBuffers, getRemoteBuffers } from './requests/blobs.js'
 
 /**
  * Blobs closer together than this share one view. A view costs 2 µs, and looking at the bytes between is harmless: a

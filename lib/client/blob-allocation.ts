@@ -12,9 +12,9 @@ import {
   createBuffer,
   createBuffers,
   createRemoteBuffer,
-  dropBuffer,
-  instanceStatus
-} from './requests.js'
+  dropBuffer
+} from './requests/blobs.js'
+import { instanceStatus } from './requests/status.js'
 
 /** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
 const firstPollMs = 1

@@ -9,7 +9,7 @@ import { ObjectReader } from './object-reader.js'
 import type { JsonObject } from '../protocol/json.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
 import { PeerWatch } from './peer-watch.js'
-import { clusterMeta } from './requests.js'
+import { clusterMeta } from './requests/status.js'
 import type { ConnectionSettings } from './settings.js'
 
 /** What a client closes before itself: readers and writers. */

@@ -12,8 +12,10 @@ import { streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
 import type { StreamStats } from './counters.js'
 import { buildObject } from './object-builder.js'
-import * as requests from './requests.js'
-import type { Status as ServerStatus } from './requests.js'
+import * as metadata from './requests/metadata.js'
+import * as names from './requests/names.js'
+import { clusterMeta, instanceStatus } from './requests/status.js'
+import type { Status as ServerStatus } from './requests/status.js'
 import { connectionSettings, type ConnectOptions } from './settings.js'
 
 /** Upstream takes -1 for "all": the limit is an unsigned integer there. */
@@ -156,7 +158,7 @@ export class Client {
 
   /** Whether an object or blob exists on the server. */
   async exists(id: ObjectId | string): Promise<boolean> {
-    return requests.exists(this.core.connection, checkObjectId(id))
+    return metadata.exists(this.core.connection, checkObjectId(id))
   }
 
   /** Deletes objects. Unknown ids are not an error; objects that others use stay unless `force`. */
@@ -166,7 +168,7 @@ export class Client {
   ): Promise<void> {
     checkOptions(options, { force: isBoolean, deep: isBoolean })
     const list = (Array.isArray(ids) ? ids : [ids]).map(id => checkObjectId(id))
-    await requests.deleteData(this.core.connection, list, {
+    await metadata.deleteData(this.core.connection, list, {
       force: options.force ?? false,
       deep: options.deep ?? true
     })
@@ -176,7 +178,7 @@ export class Client {
   async list(options: ListOptions = {}): Promise<Metadata[]> {
     checkOptions(options, listChecks)
     const { pattern = '*', regex = false, limit = noLimit } = options
-    return requests.listData(this.core.connection, pattern, regex, limit)
+    return metadata.listData(this.core.connection, pattern, regex, limit)
   }
 
   /**
@@ -186,7 +188,7 @@ export class Client {
   async putName(id: ObjectId | string, name: string): Promise<void> {
     const objectId = checkObjectId(id)
     try {
-      await requests.putName(this.core.connection, objectId, checkName(name))
+      await names.putName(this.core.connection, objectId, checkName(name))
     } catch (cause) {
       const { status } = cause as VineyardError
       if (status !== Status.Invalid || isBlobId(objectId)) throw cause
@@ -204,40 +206,40 @@ export class Client {
     const { signal } = options
     throwIfAborted(signal)
     checkName(name)
-    if (options.wait !== true) return abortable(requests.getName(this.core.connection, name, false), signal)
+    if (options.wait !== true) return abortable(names.getName(this.core.connection, name, false), signal)
     return this.#waitForName(name, signal)
   }
 
   /** Removes a name; the object stays. */
   async dropName(name: string): Promise<void> {
-    await requests.dropName(this.core.connection, checkName(name))
+    await names.dropName(this.core.connection, checkName(name))
   }
 
   /** Names that match a glob, with their objects. */
   async listNames(options: ListOptions = {}): Promise<Record<string, ObjectId>> {
     checkOptions(options, listChecks)
     const { pattern = '*', regex = false, limit = noLimit } = options
-    return requests.listNames(this.core.connection, pattern, regex, limit)
+    return names.listNames(this.core.connection, pattern, regex, limit)
   }
 
   /** Makes an object and its members visible to other instances; only persistent objects can have names. */
   async persist(id: ObjectId | string): Promise<void> {
-    await requests.persist(this.core.connection, checkObjectId(id))
+    await metadata.persist(this.core.connection, checkObjectId(id))
   }
 
   /** What each instance of the cluster says of itself, by its key ('i0'). */
   async clusterMeta(): Promise<JsonObject> {
-    return requests.clusterMeta(this.core.connection)
+    return clusterMeta(this.core.connection)
   }
 
   /** Brings an object of another instance here. An object that is here already keeps its id. */
   async migrate(id: ObjectId | string): Promise<ObjectId> {
-    return requests.migrate(this.core.connection, checkObjectId(id))
+    return metadata.migrate(this.core.connection, checkObjectId(id))
   }
 
   /** What the server says of its memory and connections. */
   async status(): Promise<ServerStatus> {
-    return requests.instanceStatus(this.core.connection)
+    return instanceStatus(this.core.connection)
   }
 
   /** What this client's streams, readers and writers have done so far, and what it holds. */
@@ -272,7 +274,7 @@ export class Client {
   /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
   async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
     return this.core.connect(async connection => {
-      const id = await requests.getName(connection, name, true)
+      const id = await names.getName(connection, name, true)
       connection.close()
       return id
     }, signal)

@@ -22,7 +22,7 @@ import { readRegistration, registration, type ServerInfo } from './registration.
 import { RequestLine, type Pending } from './request-line.js'
 import type { ConnectionSettings } from './settings.js'
 
-/** What requests.ts needs of a connection. */
+/** What the functions of `requests/` need of a connection. */
 export type Requester = Pick<Connection, 'request' | 'extended'>
 
 export interface RequestBody {

@@ -4,7 +4,8 @@ import type { Stringifiable } from '../protocol/json.js'
 import type { Payload } from '../protocol/payload.js'
 import { allocateBlobs, dropBlobs, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
 import type { Connection } from './connection.js'
-import { createData, deleteData, sealBuffer } from './requests.js'
+import { sealBuffer } from './requests/blobs.js'
+import { createData, deleteData } from './requests/metadata.js'
 
 /** A draft that has become objects on the server. */
 export interface BuiltObject {

@@ -14,7 +14,8 @@ import type { Connection } from './connection.js'
 import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
 import { ObjectReadContext } from './read-context.js'
-import { deleteData, getData, instanceStatus, shallowCopy } from './requests.js'
+import { deleteData, getData, shallowCopy } from './requests/metadata.js'
+import { instanceStatus } from './requests/status.js'
 
 /** Typename of the object that keeps a chunk's blobs alive on a vineyardd while this process looks at them. */
 export const leaseTypename = 'vineyard::NodeLease'

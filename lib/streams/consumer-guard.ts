@@ -1,7 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { ImpatientRequests } from '../client/patience.js'
-import { stopStream } from '../client/requests.js'
+import { stopStream } from '../client/requests/streams.js'
 import type { VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'

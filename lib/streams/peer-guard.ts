@@ -1,6 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { label, openStream, readMode, writeMode } from '../client/requests.js'
+import { label } from '../client/requests/metadata.js'
+import { openStream, readMode, writeMode } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
 import { lifeOf, ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'

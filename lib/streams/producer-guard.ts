@@ -1,6 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { deleteData, dropStream, exists, label, stopStream } from '../client/requests.js'
+import { deleteData, exists, label } from '../client/requests/metadata.js'
+import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { sweepLeases } from './orphans.js'

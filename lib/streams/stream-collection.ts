@@ -1,6 +1,6 @@
 import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
-import { createData, deleteData } from '../client/requests.js'
+import { createData, deleteData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
 import { objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'

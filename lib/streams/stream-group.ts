@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.js'
 import { sumOfStats, type StreamStats } from '../client/counters.js'
-import { deleteData, dropName } from '../client/requests.js'
+import { deleteData } from '../client/requests/metadata.js'
+import { dropName } from '../client/requests/names.js'
 import { VineyardError } from '../errors.js'
 import type { Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'

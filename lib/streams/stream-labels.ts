@@ -10,7 +10,7 @@
  *   allocated and not pushed by then, so that they can be freed after it.
  */
 import type { Requester } from '../client/connection.js'
-import { getData } from '../client/requests.js'
+import { getData } from '../client/requests/metadata.js'
 import type { Metadata } from '../objects/model.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 

@@ -1,15 +1,10 @@
 import type { Requester } from '../client/connection.js'
 import { endsSoon } from '../client/patience.js'
 import { VineyardError } from '../errors.js'
-import {
-  deleteData,
-  dropName,
-  dropStream,
-  openStream,
-  pullChunk,
-  readMode,
-  stopStream
-} from '../client/requests.js'
+import { pullChunk } from '../client/requests/chunks.js'
+import { deleteData } from '../client/requests/metadata.js'
+import { dropName } from '../client/requests/names.js'
+import { dropStream, openStream, readMode, stopStream } from '../client/requests/streams.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { deleteUnpushed } from './unpushed.js'
 

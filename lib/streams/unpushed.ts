@@ -1,5 +1,5 @@
 import type { Requester } from '../client/connection.js'
-import { deleteData } from '../client/requests.js'
+import { deleteData } from '../client/requests/metadata.js'
 import { lifeOf } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { endLabel, labelText, parseUnpushed, readLabels } from './stream-labels.js'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { exists } from '../client/requests.js'
+import { exists } from '../client/requests/metadata.js'
 import { checkOptions, isLimit, type Check } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'

@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { ByteStream, connect, Store, type Client } from 'vineyard-streams'
-import { storeSnapshot } from '#dist/client/requests.js'
+import { storeSnapshot } from '#dist/client/requests/status.js'
 import { rejection } from '../../support/rejection.js'
 
 /** A page with headers of one's own, as no browser would send them. */
