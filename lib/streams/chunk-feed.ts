@@ -76,6 +76,8 @@ export class BatchedFeed implements ChunkFeed {
   #head = 0
   /** Ids among what has come: they must be asked for, which a waiting pull would block. */
   #objects = 0
+  /** One of those has been handed out and is being asked for, in several steps. */
+  #asking = false
   /** The chunk that was handed out last has not been given up. */
   #holding = false
   /** Chunks that were given up since the store was last told. */
@@ -115,6 +117,7 @@ export class BatchedFeed implements ChunkFeed {
   }
 
   tryNext(): PulledChunk | undefined {
+    this.#asking = false
     if (this.#holding) {
       this.#holding = false
       this.#consumed += 1
@@ -152,7 +155,8 @@ export class BatchedFeed implements ChunkFeed {
       this.#queue = []
       this.#head = 0
     }
-    if (typeof chunk === 'string') this.#objects -= 1
+    this.#asking = typeof chunk === 'string'
+    if (this.#asking) this.#objects -= 1
     this.#holding = true
     return chunk
   }
@@ -163,7 +167,7 @@ export class BatchedFeed implements ChunkFeed {
    */
   #fetch(): void {
     this.#wantsMore = false
-    if (this.#pull !== undefined || this.#objects > 0 || this.#closed) return
+    if (this.#pull !== undefined || this.#objects > 0 || this.#asking || this.#closed) return
     const pull = this.#fetchBatch()
     this.#pull = pull
     pull.then(

@@ -5,9 +5,9 @@ import { createGunzip, createGzip } from 'node:zlib'
 import { expect } from 'chai'
 import { ByteStream, release } from 'vineyard-streams'
 import { rejection } from '../support/rejection.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
-onEachServer('ByteStream', '64Mi', bench => {
+onEveryWay('ByteStream', '64Mi', bench => {
   async function ends(): Promise<{ out: ByteStream; into: ByteStream }> {
     const out = await ByteStream.create(await bench.client())
     const into = await (await bench.client()).get<ByteStream>(out.id)

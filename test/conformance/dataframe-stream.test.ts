@@ -6,9 +6,9 @@ import { Dictionary, Int32, Table, TimestampMicrosecond, Utf8, vectorFromArray }
 import { DataframeStream, release, RecordBatchStream } from 'vineyard-streams'
 import { batchOf, seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
-onEachServer('DataframeStream', '64Mi', bench => {
+onEveryWay('DataframeStream', '64Mi', bench => {
   async function ends(): Promise<{ out: DataframeStream; into: DataframeStream }> {
     const out = await DataframeStream.create(await bench.client())
     const into = await (await bench.client()).get<DataframeStream>(out.id)

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 import { rejection } from '../support/rejection.js'
 
-onEachServer('Names', '16Mi', bench => {
+onEveryWay('Names', '16Mi', bench => {
   it('are for persistent objects: the error for others says what to do', async () => {
     const client = await bench.client()
     const id = await client.put('transient')

@@ -6,9 +6,9 @@ import { DataframeStream, RecordBatchStream, release } from 'vineyard-streams'
 import { randomBatches } from '../support/arbitrary-batches.js'
 import { exactBatch } from '../support/exact.js'
 import { holds } from '../support/properties.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
-onEachServer('Random batches', '64Mi', bench => {
+onEveryWay('Random batches', '64Mi', bench => {
   for (const type of [RecordBatchStream, DataframeStream]) {
     holds(`arrive as they were sent through a ${type.name}`, async () => {
       const [producer, consumer] = [await bench.client(), await bench.client()]

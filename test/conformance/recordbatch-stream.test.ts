@@ -2,10 +2,17 @@ import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
 import { Bool, Field, Float64, Int64, Schema, Utf8, type RecordBatch } from 'apache-arrow'
-import { RecordBatchStream, release, VineyardError, type Client } from 'vineyard-streams'
+import {
+  DataFrameBatch,
+  RecordBatchStream,
+  release,
+  tensor,
+  VineyardError,
+  type Client
+} from 'vineyard-streams'
 import { seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
 function read(stream: RecordBatchStream, options: object = {}): AsyncIterable<RecordBatch> & Readable {
   return stream.createReadStream(options)
@@ -20,7 +27,7 @@ function source(chunks: number, rows: number): Readable {
   )
 }
 
-onEachServer('RecordBatchStream', '256Mi', bench => {
+onEveryWay('RecordBatchStream', '256Mi', bench => {
   /** A stream seen by two clients, as two processes would. */
   async function ends(): Promise<{ out: RecordBatchStream; into: RecordBatchStream; clients: Client[] }> {
     const producer = await bench.client()
@@ -50,6 +57,37 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     }
     expect(consumed).to.deep.equal(produced)
     expect(await reader.next()).to.deep.equal({ done: true, value: undefined })
+  })
+
+  it('carries data frames', async () => {
+    const { out, into } = await ends()
+    const writing = pipeline(source(3, 100), out.createWriteStream({ as: 'dataframe' }))
+    const seen: unknown[] = []
+    for await (const frame of read(into)) {
+      expect(frame).to.be.instanceOf(DataFrameBatch)
+      seen.push(valuesOf(frame))
+    }
+    await writing
+    expect(seen).to.deep.equal([0, 1, 2].map(index => valuesOf(seedBatch(index, 100))))
+  })
+
+  it('carries tensors of more dimensions, one after the other', async () => {
+    const { out, into, clients } = await ends()
+    const [writer, reader] = [await out.openWriter(), await into.openReader()]
+    for (let number = 0; number < 20; number += 1) {
+      const cube = tensor(
+        Float64Array.from({ length: 24 }, (_, index) => index / 2 + number),
+        { shape: [2, 3, 4] }
+      )
+      await writer.append(await (clients[0] as Client).put(cube))
+      // Nothing comes after it for now, which must not be waited for.
+      const { value } = (await reader.next()) as IteratorResult<any>
+      expect(value.dtype).to.equal('float64')
+      expect(value.shape).to.deep.equal([2, 3, 4])
+      expect([...value]).to.deep.equal([...cube])
+    }
+    await writer.finish()
+    expect((await reader.next()).done).to.equal(true)
   })
 
   it('carries batches through pipeline() and for await', async () => {
@@ -270,8 +308,11 @@ onEachServer('RecordBatchStream', '256Mi', bench => {
     await writing
     const column = batch.getChild('a')
     const slice = batch.slice(10, 20)
-    expect(release(batch)).to.equal(true)
+    // A copy is its owner's.
+    expect(release(batch)).to.equal(bench.subject.remote !== true)
+    if (bench.subject.remote) expect(column.get(0)).to.equal(slice.getChild('a').get(0) - 10n)
     expect(release(batch)).to.equal(false)
+    if (bench.subject.remote) return
     for (const look of [
       () => column.get(0),
       () => slice.getChild('a').get(0),

@@ -12,14 +12,14 @@ import {
 } from 'vineyard-streams'
 import { seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
 /** The first value of column `a`, which tells a batch of `seedBatch` from the others. */
 function firstOf(batch: RecordBatch): number {
   return Number(batch.getChild('a')?.get(0))
 }
 
-onEachServer('Groups of streams', '64Mi', bench => {
+onEveryWay('Groups of streams', '64Mi', bench => {
   it('shares batches between the members in turns and merges them', async () => {
     const out = await ParallelStream.create(await bench.client(), 4, RecordBatchStream)
     const into = await (await bench.client()).get<ParallelStream>(out.id)

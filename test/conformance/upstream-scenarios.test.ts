@@ -5,7 +5,7 @@ import { batchOf } from '../support/batches.js'
 import { exactBatch } from '../support/exact.js'
 import { rejection } from '../support/rejection.js'
 import { memoryReturns } from '../support/settling.js'
-import { onEachServer } from '../support/subjects.js'
+import { onEveryWay } from '../support/subjects.js'
 
 const params = { kind: 'test', test_name: 'stream_test' }
 const chunks = 11
@@ -29,7 +29,7 @@ function textsAndLists(): RecordBatch {
 }
 
 /** What upstream's own stream test does in C++, between clients of this package. */
-onEachServer('Upstream’s stream scenarios', '64Mi', bench => {
+onEveryWay('Upstream’s stream scenarios', '64Mi', bench => {
   let observer: Client
   let start: { memoryUsage: number; memoryLimit: number }
 
