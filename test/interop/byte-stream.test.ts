@@ -3,9 +3,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
 import { ByteStream } from 'vineyard-streams'
-import { withPython } from './session.js'
+import { withPythonFromAfar } from './session.js'
 
-withPython('ByteStream and Python', '64Mi', (bench, python) => {
+withPythonFromAfar('ByteStream and Python', '64Mi', (bench, python) => {
   async function stream(): Promise<ByteStream> {
     return ByteStream.create(await bench.client())
   }

@@ -7,7 +7,7 @@ import { batchOf, seedBatch } from '../support/batches.js'
 import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
 import { rejection } from '../support/rejection.js'
 import { plainColumns, typesOf } from './plain.js'
-import { withPython } from './session.js'
+import { withPythonFromAfar } from './session.js'
 
 const table = `pa.Table.from_batches([
   pa.RecordBatch.from_pydict({
@@ -18,7 +18,7 @@ const table = `pa.Table.from_batches([
   }) for i in range(3)
 ])`
 
-withPython('DataframeStream and Python', '64Mi', (bench, python) => {
+withPythonFromAfar('DataframeStream and Python', '64Mi', (bench, python) => {
   async function transfer(
     batches: (arrow.RecordBatch | arrow.Table)[],
     options: object = {}

@@ -6,9 +6,9 @@ import { RecordBatchStream } from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
 import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
 import { plainColumns } from './plain.js'
-import { withPython } from './session.js'
+import { withPythonFromAfar } from './session.js'
 
-withPython('RecordBatchStream from Node to Python', '64Mi', (bench, python) => {
+withPythonFromAfar('RecordBatchStream from Node to Python', '64Mi', (bench, python) => {
   for (const as of ['recordbatch', 'dataframe'] as const) {
     async function transfer(batches: RecordBatch[], options: object = {}): Promise<any[]> {
       const stream = await RecordBatchStream.create(await bench.client())

@@ -2,7 +2,7 @@ import { RecordBatch, Table } from 'apache-arrow'
 import { expect } from 'chai'
 import { OpaqueObject, release } from 'vineyard-streams'
 import { plain, plainColumns } from './plain.js'
-import { withPython } from './session.js'
+import { withPythonEveryWay } from './session.js'
 
 /** What Python puts, and what Node gets. */
 const values: readonly [python: string, found: unknown][] = [
@@ -38,7 +38,7 @@ const dtypes = [
   'float64'
 ]
 
-withPython('Objects from Python to Node', '64Mi', (bench, python) => {
+withPythonEveryWay('Objects from Python to Node', '64Mi', (bench, python) => {
   async function got(value: string, options?: { zeroCopy: boolean }): Promise<any> {
     const id: string = await python.call('objects.put', { value })
     return (await bench.client()).get(id, options)

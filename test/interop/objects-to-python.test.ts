@@ -4,7 +4,7 @@ import type { PutOptions } from 'vineyard-streams'
 import { batchOf, seedBatch } from '../support/batches.js'
 import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
 import { plain, plainColumns } from './plain.js'
-import { withPython } from './session.js'
+import { withPythonEveryWay } from './session.js'
 
 const int = (value: unknown): object => ({ type: 'builtins.int', value })
 const float = (value: unknown): object => ({ type: 'builtins.float', value })
@@ -66,7 +66,7 @@ const arrays: Readonly<Record<string, NodeJS.TypedArray>> = {
   float64: Float64Array.of(1 / 3, -0, Infinity)
 }
 
-withPython('Objects from Node to Python', '64Mi', (bench, python) => {
+withPythonEveryWay('Objects from Node to Python', '64Mi', (bench, python) => {
   async function seen(value: unknown, options?: PutOptions): Promise<any> {
     const id = await (await bench.client()).put(value, options)
     return python.call('objects.get', { object_id: id })

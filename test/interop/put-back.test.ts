@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { withPython } from './session.js'
+import { withPythonFromAfar } from './session.js'
 
 const batch = (column: string): string => `pa.record_batch([${column}], names=['ü'])`
 const object = (values: string): string => `np.array(${values}, dtype=object)`
@@ -68,7 +68,7 @@ const values: Readonly<Record<'as it is' | 'dataframe', readonly string[]>> = {
   ]
 }
 
-withPython('Objects from Python through Node and back', '64Mi', (bench, python) => {
+withPythonFromAfar('Objects from Python through Node and back', '64Mi', (bench, python) => {
   for (const [as, expressions] of Object.entries(values)) {
     for (const value of expressions) {
       it(`keeps ${value}`, async () => {

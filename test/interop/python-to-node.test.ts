@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { RecordBatch } from 'apache-arrow'
 import { release, type RecordBatchStream } from 'vineyard-streams'
 import { plainColumns, typesOf } from './plain.js'
-import { withPython } from './session.js'
+import { withPythonFromAfar } from './session.js'
 
 interface Case {
   title: string
@@ -114,7 +114,7 @@ const cases: readonly Case[] = [
   }
 ]
 
-withPython('RecordBatchStream from Python to Node', '64Mi', (bench, python) => {
+withPythonFromAfar('RecordBatchStream from Python to Node', '64Mi', (bench, python) => {
   /** A stream of the cases, written by Python. */
   async function written(of: readonly Case[]): Promise<RecordBatchStream> {
     const stream: string = await python.call('streams.new', { kind: 'RecordBatchStream' })

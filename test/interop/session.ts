@@ -1,5 +1,5 @@
 import { PythonScript } from '../support/python.js'
-import { onEachServer, type Bench } from '../support/subjects.js'
+import { onEachEndpoint, onEachServer, type Bench } from '../support/subjects.js'
 import { needsVineyard } from '../support/vineyardd.js'
 
 /** An exception that a function raised in Python. */
@@ -51,25 +51,58 @@ class PythonSession {
 export class Python {
   constructor(
     readonly bench: Bench,
-    readonly session = new PythonSession()
+    readonly session = new PythonSession(),
+    /** Whether it connects over TCP. */
+    readonly remote = false
   ) {}
 
   call<T = any>(name: string, args: object = {}): Promise<T> {
-    return this.session.call<T>(this.bench.server.socket, name, args)
+    const { socket, endpoint } = this.bench.server
+    return this.session.call<T>(this.remote ? (endpoint as string) : socket, name, args)
   }
 }
 
+type Suite = (bench: Bench, python: Python) => void
+
 /** Declares a suite once for every server, all with the same Python process. */
-export function withPython(title: string, size: string, suite: (bench: Bench, python: Python) => void): void {
+export function withPython(title: string, size: string, suite: Suite): void {
+  inSession(title, session => onEachServer('with Python', size, benchOf(session, suite)))
+}
+
+/** The same, and once for every server with Node connected over TCP. */
+export function withPythonFromAfar(title: string, size: string, suite: Suite): void {
+  inSession(title, session => {
+    onEachServer('with Python', size, benchOf(session, suite))
+    onEachEndpoint('with Python, Node over TCP,', size, true, benchOf(session, suite))
+  })
+}
+
+/**
+ * The same, and once with Python connected over TCP. Its client can do little with streams there: it has no
+ * `next_buffer_chunk`, and ends the process when it looks at the columns of a chunk.
+ */
+export function withPythonEveryWay(title: string, size: string, suite: Suite): void {
+  inSession(title, session => {
+    onEachServer('with Python', size, benchOf(session, suite))
+    onEachEndpoint('with Python, Node over TCP,', size, true, benchOf(session, suite))
+    onEachEndpoint('with Python over TCP', size, false, benchOf(session, suite, true))
+  })
+}
+
+function benchOf(session: PythonSession, suite: Suite, remote = false): (bench: Bench) => void {
+  return bench => {
+    afterEach(() => session.settle())
+    suite(bench, new Python(bench, session, remote))
+  }
+}
+
+function inSession(title: string, declare: (session: PythonSession) => void): void {
   describe(title, () => {
     const session = new PythonSession()
     before(function () {
       needsVineyard(this)
     })
     after(() => session.kill())
-    onEachServer('with Python', size, bench => {
-      afterEach(() => session.settle())
-      suite(bench, new Python(bench, session))
-    })
+    declare(session)
   })
 }

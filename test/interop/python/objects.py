@@ -6,7 +6,7 @@ import pyarrow as pa
 from exact import exact_batch, exact_values
 from streams import evaluate
 from values import describe
-from vineyard import ObjectID, ObjectMeta
+from vineyard import ObjectID, ObjectMeta, RemoteBlobBuilder
 from vineyard.data.dataframe import make_global_dataframe
 from vineyard.data.tensor import make_global_tensor
 
@@ -26,9 +26,14 @@ def put_unknown(client):
     meta['typename'] = 'example::Record<int>'
     meta['count_'] = 3
     meta['text_'] = 'ü'
-    blob = client.create_blob(10)
-    blob.copy(0, b'some bytes')
-    meta.add_member('bytes_', blob.seal(client))
+    if client.is_ipc:
+        blob = client.create_blob(10)
+        blob.copy(0, b'some bytes')
+        meta.add_member('bytes_', blob.seal(client))
+    else:
+        blob = RemoteBlobBuilder(10)
+        blob.copy(0, b'some bytes')
+        meta.add_member('bytes_', client.create_remote_blob(blob))
     meta.add_member('numbers_', client.put(np.arange(3, dtype='i4')))
     return repr(client.create_metadata(meta).id)
 

@@ -22,7 +22,8 @@ clients = {}
 def call(message):
     socket = message['socket']
     if socket not in clients:
-        clients[socket] = vineyard.connect(socket)
+        host, scheme, port = socket.removeprefix('tcp://').partition(':')
+        clients[socket] = vineyard.connect(host, int(port)) if scheme else vineyard.connect(socket)
     module, function = message['call'].split('.')
     return getattr(importlib.import_module(module), function)(clients[socket], **message['args'])
 
