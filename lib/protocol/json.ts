@@ -58,12 +58,24 @@ export type Stringifiable =
   | readonly Stringifiable[]
   | { readonly [key: string]: Stringifiable }
 
-/** Like JSON.stringify with bigint as an integer. */
+/**
+ * Text in JSON, in valid Unicode: half a surrogate pair becomes U+FFFD, as in a TextEncoder. An escape of half a pair ends a
+ * vineyardd, whose error message would have the bytes around it.
+ */
+export function quoteText(text: string): string {
+  return JSON.stringify((text as Unicode).toWellFormed())
+}
+
+/** In Node 20, and not yet in the library of TypeScript that this package is compiled with. */
+type Unicode = string & { toWellFormed(): string }
+
+/** Like JSON.stringify with bigint as an integer, and valid Unicode. */
 export function stringifyJson(value: Stringifiable): string {
   switch (typeof value) {
     case 'bigint':
       return value.toString()
     case 'string':
+      return quoteText(value)
     case 'boolean':
     case 'number':
       return JSON.stringify(value)
@@ -77,7 +89,7 @@ export function stringifyJson(value: Stringifiable): string {
   let text = ''
   for (const [key, child] of Object.entries(value)) {
     if (child === undefined) continue
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${stringifyJson(child)}`
+    text += `${text === '' ? '' : ','}${quoteText(key)}:${stringifyJson(child)}`
   }
   return `{${text}}`
 }

@@ -7,6 +7,7 @@ import { remoteBufferRoutes } from './requests/remote-buffers.js'
 import { sessionRoutes } from './requests/session.js'
 import { streamRoutes } from './requests/streams.js'
 import { watchRoutes } from './requests/watch.js'
+import { quoteText } from '../protocol/json.js'
 import type { Engine } from './engine.js'
 import type { Peer } from './peer.js'
 import { RequestError } from './request-error.js'
@@ -45,7 +46,7 @@ const oneWayTypes = new RegExp(
 export function errorReply(error: unknown): string {
   const code = error instanceof RequestError ? error.status : unknownError
   const message = error instanceof Error ? error.message : String(error)
-  return `{"code":${code},"message":${JSON.stringify(message.slice(0, 4096))}}`
+  return `{"code":${code},"message":${quoteText(message.slice(0, 4096))}}`
 }
 
 /** Finds the handler of a request and turns whatever it throws into an error reply. */

@@ -15,6 +15,10 @@ const floatForm = /^-?[0-9.eE+-]+$/
  * float. Looks at each character a bounded number of times, however many digits a hostile number has.
  */
 const wholeFloat = /[0-9][eE][-+0-9]|\.0+[\s,}\]]/
+/** A surrogate written as an escape, and one without its other half. */
+const surrogate = /\\u[dD][89a-fA-F]/
+const loneSurrogate =
+  /(?<!\\)(?:\\\\)*\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])/
 /** No 64-bit integer has more digits; turning millions of them into a bigint would take minutes. */
 const maxDigits = 20
 
@@ -35,6 +39,8 @@ export function parseRequest(text: string): Request {
   if (typeof request !== 'object' || request === null || Array.isArray(request)) {
     throw RequestError.invalid('the message is not a JSON object')
   }
+  if (surrogate.test(text) && loneSurrogate.test(text))
+    throw RequestError.invalid('the message has half a surrogate pair, which is no text')
   return request as Request
 }
 

@@ -10,9 +10,15 @@ import { membersOfCollection } from './stream-types.js'
 
 const typename = 'vineyard::StreamCollection'
 
+/** A vineyardd cannot read metadata with such a key again, and ends when somebody else signs. */
+const harmfulKey = /^(?:|-|[0-9]+|signature)$/
+
 /** The server takes an object in metadata for a member. */
 const isFlatJson: Check = (value, what) => {
   isJsonObject(value, what)
+  const harmful = Object.keys(value as JsonObject).find(key => harmfulKey.test(key))
+  if (harmful !== undefined)
+    throw argumentError('ERR_INVALID_ARG_VALUE', `The ${what} must not have the key '${harmful}'`)
   const nested = Object.entries(value as JsonObject).find(
     ([, field]) => typeof field === 'object' && field !== null && !Array.isArray(field)
   )

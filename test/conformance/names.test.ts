@@ -3,6 +3,22 @@ import { onEveryWay } from '../support/subjects.js'
 import { rejection } from '../support/rejection.js'
 
 onEveryWay('Names', '16Mi', bench => {
+  // A vineyardd takes the first name ever for the index of a list, if it looks like one.
+  it('may be numbers, the first one too', async () => {
+    const client = await bench.client()
+    const id = await client.put('numbered')
+    await client.persist(id)
+    for (const name of ['0', '-', '123', 'not a number']) {
+      await client.putName(id, name)
+      expect(await client.getName(name)).to.equal(id)
+      expect(await client.getMeta(id)).to.include({ __name: name })
+    }
+    expect(Object.keys(await client.listNames()).sort()).to.deep.equal(['-', '0', '123', 'not a number'])
+    for (const name of ['0', '-', '123', 'not a number']) await client.dropName(name)
+    expect(await client.listNames()).to.deep.equal({})
+    await client.delete(id)
+  })
+
   it('are for persistent objects: the error for others says what to do', async () => {
     const client = await bench.client()
     const id = await client.put('transient')

@@ -206,6 +206,7 @@ describe('A store under fire', () => {
         Buffer.of(0xed, 0xa0, 0x80),
         Buffer.from('"}')
       ]),
+      'half a surrogate pair, escaped': '{"type":"get_name_request","wait":false,"name":"뾤\\uda8eᩮ\\udee9"}',
       'nothing at all': '',
       'nesting without end': '{"type":'.repeat(200_000),
       'nested lists': `{"type":"debug_command","debug":${'['.repeat(100_000)}`

@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
-import { RecordBatchStream, VineyardError } from 'vineyard-streams'
+import { RecordBatchStream, release, VineyardError } from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
+import { memoryReturns } from '../support/settling.js'
 import { plainColumns } from './plain.js'
 import { Python, withPython } from './session.js'
 
@@ -181,7 +182,31 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
   })
 
   // A vineyardd does not notice: its readers have idleTimeout.
-  if (!bench.subject.store) return
+  if (!bench.subject.store) {
+    it('ends the Node reader by its idleTimeout when the Python writer is killed, and leaves nothing', async () => {
+      const client = await bench.client()
+      const { memoryUsage } = await client.status()
+      const shared = await stream()
+      const other = new Python(bench)
+      try {
+        await other.call('streams.produce', { stream: shared.id, first: 0, count: 2, rows: 3 })
+        const chunks = shared.createReadStream({ idleTimeout: 1000 }).iterator()
+        for (const columns of columnsOf([0, 1])) {
+          const { value } = await chunks.next()
+          expect(plainColumns(value)).to.deep.equal(columns)
+          release(value)
+        }
+        const ended = rejection(chunks.next())
+        await other.session.kill()
+        expect((await ended).code).to.equal('ERR_VINEYARD_TIMEOUT')
+        await shared.drop()
+        await memoryReturns(client, memoryUsage)
+      } finally {
+        await other.session.kill()
+      }
+    })
+    return
+  }
 
   it('fails the Node reader when the Python writer is killed', async () => {
     const shared = await stream()

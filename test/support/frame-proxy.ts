@@ -24,7 +24,14 @@ export class FrameProxy {
   constructor(target: string, hooks: FrameHooks) {
     this.socket = join(this.#directory, 'proxy.sock')
     const meet = (near: Channel): void => {
-      const far = native.connect(target, maxFrame)
+      let far: Channel
+      try {
+        far = native.connect(target, maxFrame)
+      } catch {
+        // The server has ended.
+        near.close()
+        return
+      }
       this.#pass(near, far, text => {
         hooks.request?.(text)
         return text
@@ -57,7 +64,9 @@ export class FrameProxy {
       onDrain: () => {},
       onClose: () => {
         this.#channels.delete(from)
-        to.end()
+        // A server that is sending something waits for somebody who reads, and with it a vineyardd does for all others.
+        if (to.queued > 0) to.close()
+        else to.end()
       }
     })
   }

@@ -3,11 +3,26 @@ import type { JsonObject } from '../../protocol/json.js'
 import { replyId } from '../../protocol/payload.js'
 import type { Connection, Requester } from '../connection.js'
 
+/** What a vineyardd takes for the index of a list, if it is the first name that it gets. */
+const indexLike = /^(?:-|[0-9]+)$/
+
 export async function putName(connection: Connection, id: ObjectId, name: string): Promise<void> {
-  await connection.request(
-    { type: 'put_name_request', object_id: objectIdToBigInt(id), name },
-    'put_name_reply'
-  )
+  const put = (one: string): Promise<unknown> =>
+    connection.request(
+      { type: 'put_name_request', object_id: objectIdToBigInt(id), name: one },
+      'put_name_reply'
+    )
+  if (!indexLike.test(name) || connection.extended) {
+    await put(name)
+    return
+  }
+  // Its table of names would become that list, and take no name any more until it is restarted.
+  const other = `vineyard_streams/before/${id}`
+  await put(other)
+  await put(name)
+  await dropName(connection, other)
+  // With the other name the object has lost what its metadata say of this one.
+  await put(name)
 }
 
 export async function getName(connection: Connection, name: string, wait: boolean): Promise<ObjectId> {
