@@ -66,6 +66,13 @@ describe('deletion', () => {
     expect(left()).to.equal('xxx')
   })
 
+  it('keeps a member that lives, where upstream deletes it with two others that have an empty member like it', () => {
+    const empty = { m: blobMember(2n ** 63n) }
+    const [first, member] = [peer.object(empty), peer.object(empty)]
+    remove([first, peer.object({ ...empty, n: { id: text(member) } })])
+    expect(peer.exists(member)).to.equal(true)
+  })
+
   it('deletes blobs only on the fast path', () => {
     expect(peer.code('del_data_request', { id: [outer], fastpath: true })).to.equal(7)
     remove([blob], { fastpath: true })
