@@ -10,6 +10,7 @@ import type { JsonObject } from '../protocol/json.js'
 import { sweep } from '../streams/orphans.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
+import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
 import { buildObject } from './object-builder.js'
 import * as metadata from './requests/metadata.js'
@@ -37,6 +38,11 @@ export interface GetOptions {
    * `true` takes a lease.
    */
   zeroCopy?: boolean | undefined
+  /**
+   * Of a global object (`GlobalDataFrame`, `GlobalTensor`): whether the parts on other instances are fetched as well, over
+   * TCP. False by default: an array of those on the client's own instance, as in Python.
+   */
+  allParts?: boolean | undefined
   /** Ends the wait. */
   signal?: AbortSignal | undefined
 }
@@ -67,6 +73,7 @@ export interface ListOptions {
   limit?: number | undefined
 }
 
+const getChecks = { zeroCopy: isBoolean, allParts: isBoolean, signal: isSignal }
 const listChecks = { pattern: isString, regex: isBoolean, limit: isInteger(0) }
 
 /** The same numbers for all streams of a client, and the values that it got. */
@@ -137,7 +144,7 @@ export class Client {
    * with ERR_VINEYARD_NOT_FOUND.
    */
   async get<T = any>(id: ObjectId | string, options: GetOptions = {}): Promise<T> {
-    checkOptions(options, { zeroCopy: isBoolean, signal: isSignal })
+    checkOptions(options, getChecks)
     throwIfAborted(options.signal)
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
@@ -147,7 +154,11 @@ export class Client {
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     const reading = this.#isElsewhere(meta)
       ? this.core.at(meta.instance_id).then(core => core.reader.read(objectId, 'copy', meta))
-      : reader.read(objectId, mode, meta)
+      : reader.read(objectId, mode, meta).then(async one => {
+          if (options.allParts === true && meta.global === true)
+            await addRemoteParts(this.core, meta, one.value)
+          return one
+        })
     return (await abortable(reading, options.signal, one => void release(one.value))).value as T
   }
 

@@ -85,8 +85,13 @@ export class ObjectReader {
     return this.#readOnVineyardd(id, mode, decode)
   }
 
+  /** Those that are on this server. */
+  #blobsOf(meta: Metadata): ObjectId[] {
+    return blobIdsOf(meta, this.#connection.info.instanceId)
+  }
+
   async #fetch<T>(meta: Metadata, decode: Decode<T>): Promise<ReadObject<T>> {
-    const blobs = await fetchBlobs(this.#connection, blobIdsOf(meta))
+    const blobs = await fetchBlobs(this.#connection, this.#blobsOf(meta))
     let bytes = 0
     for (const { length } of blobs.values()) bytes += length
     const context = new ObjectReadContext(blobs, undefined, this.#connection.info.instanceId)
@@ -94,12 +99,12 @@ export class ObjectReader {
   }
 
   async #readCopy<T>(meta: Metadata, decode: Decode<T>): Promise<ReadObject<T>> {
-    const payloads = await locateBlobs(this.#connection, blobIdsOf(meta))
+    const payloads = await locateBlobs(this.#connection, this.#blobsOf(meta))
     return this.#value(meta, payloads, decode)
   }
 
   async #readOnStore<T>(meta: Metadata, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
-    const ids = blobIdsOf(meta)
+    const ids = this.#blobsOf(meta)
     const payloads = await locateBlobs(this.#connection, ids)
     if (ids.length === 0) return this.#value(meta, payloads, decode)
     this.#returns.take()
@@ -168,7 +173,7 @@ export class ObjectReader {
     let payloads: Payload[]
     let value: ReadObject<T>
     try {
-      payloads = await locateBlobs(this.#connection, blobIdsOf(meta.value))
+      payloads = await locateBlobs(this.#connection, this.#blobsOf(meta.value))
       if (payloads.length === 0 || this.#copies(payloads, mode)) {
         value = this.#value(meta.value, payloads, decode)
       } else {

@@ -31,10 +31,17 @@ export function isBlob(meta: Metadata): boolean {
 }
 
 /**
- * The ids of all blobs in a metadata tree, each once, without the empty blob. Not recursive: metadata may be
- * nested deeper than the stack.
+ * Whether a part of a global object is on another instance than `instance`. Undefined: all are here.
  */
-export function blobIdsOf(meta: Metadata): ObjectId[] {
+export function isPartElsewhere(part: Metadata, instance: number | bigint | undefined): boolean {
+  return instance !== undefined && String(part.instance_id) !== String(instance)
+}
+
+/**
+ * The ids of all blobs in a metadata tree, each once, without the empty blob and without those of the parts of a
+ * global object that are not on `instance`. Not recursive: metadata may be nested deeper than the stack.
+ */
+export function blobIdsOf(meta: Metadata, instance?: number | bigint): ObjectId[] {
   const ids = new Set<ObjectId>()
   const pending = [meta]
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
@@ -44,7 +51,7 @@ export function blobIdsOf(meta: Metadata): ObjectId[] {
     }
     for (const key of Object.keys(node)) {
       const child = node[key]
-      if (isNested(child)) pending.push(child)
+      if (isNested(child) && !(node.global === true && isPartElsewhere(child, instance))) pending.push(child)
     }
   }
   ids.delete(emptyBlobId)

@@ -1,3 +1,4 @@
+import { isPartElsewhere } from './blobs.js'
 import { numberedMembers } from './fields.js'
 import type { Metadata, PartReader, ReadContext } from './model.js'
 import { Parts } from './parts.js'
@@ -10,10 +11,7 @@ export function readPartitions(
   count: number
 ): unknown[] {
   const members = numberedMembers(meta, 'partitions_-', count)
-  const { instanceId } = context
-  const local = members.filter(
-    ({ instance_id: at }) => instanceId === undefined || BigInt(at) === BigInt(instanceId)
-  )
+  const local = members.filter(member => !isPartElsewhere(member, context.instanceId))
   const parts = new Parts(context, readPart)
   return parts.finish(local.map(member => parts.read(member)))
 }

@@ -10,12 +10,14 @@ import {
   release,
   type Client
 } from 'vineyard-streams'
+import { plainColumns } from '../interop/plain.js'
+import { PythonSession } from '../interop/session.js'
 import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { canHaveNetworkNamespace } from '../support/network.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { memoryReturns } from '../support/settling.js'
-import { needsVineyard } from '../support/vineyardd.js'
+import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
 
 function numbered(first: number, count: number): RecordBatch[] {
   return Array.from({ length: count }, (_, index) => numberedBatch(first + index, 100_000))
@@ -70,6 +72,38 @@ for (const size of [2, 3]) {
       expect([...(await b.get(here))]).to.deep.equal([1, 2, 3])
       expect(await a.migrate(id)).to.equal(id)
       await a.dropName(`name-${size}`)
+    })
+
+    it('has global objects, with the parts of this instance or with all', async () => {
+      const session = new PythonSession()
+      try {
+        const [here] = cluster.instances as [Vineyardd]
+        const parts: string[] = []
+        for (const [index, { socket }] of cluster.instances.entries()) {
+          const value = `pd.DataFrame({'a': [${index}, ${10 + index}]})`
+          parts.push(await session.call(socket, 'objects.put_part', { value, index }))
+        }
+        const id = await session.call<string>(here.socket, 'objects.join_frames', { parts })
+        const all = parts.map((_part, index) => ({ a: [index, 10 + index] }))
+        for (const [index, client] of clients.entries()) {
+          const own = await client.get<RecordBatch[]>(id)
+          expect(own.map(plainColumns)).to.deep.equal([all[index]])
+          release(own)
+          for (const zeroCopy of [false, true]) {
+            const whole = await client.get<RecordBatch[]>(id, { allParts: true, zeroCopy })
+            expect(whole.map(plainColumns)).to.deep.equal(all)
+            expect(whole.map(one => release(one))).to.deep.equal(
+              all.map((_one, at) => zeroCopy && at === index)
+            )
+          }
+        }
+        const far = await connect(here.endpoint)
+        expect((await far.get<RecordBatch[]>(id, { allParts: true })).map(plainColumns)).to.deep.equal(all)
+        await far.close()
+        await (clients[0] as Client).delete(id)
+      } finally {
+        await session.kill()
+      }
     })
 
     it('reads and writes a stream of another instance', async () => {

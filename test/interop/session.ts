@@ -19,7 +19,7 @@ type Answer = { value: unknown } | { error: string; traceback: string }
  * Calls functions of test/interop/python, one after the other, in one process that has a client for each server.
  * Starting Python costs a second, so a session lasts for a suite; a process that got stuck is replaced.
  */
-class PythonSession {
+export class PythonSession {
   #script: PythonScript | undefined
   #pending = 0
 

@@ -38,6 +38,18 @@ def put_unknown(client):
     return repr(client.create_metadata(meta).id)
 
 
+def put_part(client, value, index):
+    """A part of a global object, which other instances find."""
+    part = client.put(evaluate(value), partition_index=[index, 0], row_batch_index=index)
+    client.persist(part)
+    return repr(part)
+
+
+def join_frames(client, parts):
+    """Makes a global data frame of parts that are there, on any instance."""
+    return repr(make_global_dataframe(client, [ObjectID(part) for part in parts]).id)
+
+
 def put_global_frame(client, parts):
     blocks = [client.put(evaluate(part), partition_index=[row, 0], row_batch_index=row) for row, part in enumerate(parts)]
     return repr(make_global_dataframe(client, blocks).id)

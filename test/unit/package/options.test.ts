@@ -144,6 +144,7 @@ describe('Option objects', () => {
         /'recordbatch' or 'dataframe'.*'pandas'$/
       ],
       ['put: signal', () => client.put(1, { signal: 'now' as any }), type, /"signal".*AbortSignal.*'now'$/],
+      ['get: allParts', () => client.get(id, { allParts: 1 as any }), type, /"allParts"/],
       ['get: zeroCopy', () => client.get(id, { zeroCopy: 'yes' as any }), type, /"zeroCopy"/],
       ['delete: force', () => client.delete(id, { force: 1 as any }), type, /"force"/],
       ['list: pattern', () => client.list({ pattern: 5 as any }), type, /"pattern" option must be a string/],
