@@ -8,7 +8,7 @@ import { StreamCollection } from '../streams/stream-collection.js'
 import { nameOf } from '../streams/stream.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { write, type Host } from './host.js'
-import { bytesText, stateText, styled, tableText, typeText } from './text.js'
+import { bytesText, styled, tableText, typeText } from './text.js'
 
 /** One object or stream; what the server does not tell is missing. */
 interface Row {
@@ -80,7 +80,7 @@ async function listStore(client: Client): Promise<Row[]> {
       ...(stream.name === undefined ? {} : { name: stream.name }),
       type: stream.typename,
       bytes: stream.waitingBytes,
-      state: stateText(stream),
+      state: stream.state,
       waiting: stream.waiting,
       holders: [...ends(stream.writers, 'writer'), ...ends(stream.readers, 'reader')]
     })),

@@ -1,7 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import { inspect } from 'node:util'
 import type { Client } from '../client/client.js'
-import type { StreamSnapshot } from '../protocol/snapshot.js'
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
@@ -85,12 +84,4 @@ export function typeText(typename: string): string {
 export function serverText({ core, address }: Client): string {
   if (core.connection.extended) return 'store of vineyard-streams'
   return address.startsWith('tcp://') ? 'standard protocol (a vineyardd, or a store over TCP)' : 'vineyardd'
-}
-
-/**
- * How a stream of a store is doing: `finished` is one whose writer is done and that has chunks left, or a reader that has
- * not asked for its end.
- */
-export function stateText({ state }: StreamSnapshot): string {
-  return state === 'drained' ? 'finished' : state
 }

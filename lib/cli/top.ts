@@ -6,7 +6,7 @@ import type { StoreSnapshot } from '../protocol/snapshot.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { Interrupted } from './exit.js'
 import { write, type Host } from './host.js'
-import { bytesText, serverText, stateText, styled, tableText, typeText } from './text.js'
+import { bytesText, serverText, styled, tableText, typeText } from './text.js'
 
 /** The terminal's other screen, without cursor; and back. */
 const enter = '\u001b[?1049h\u001b[?25l'
@@ -119,7 +119,7 @@ function storeView(client: Client, { stdout }: Host): () => Promise<string> {
         return [
           stream.name ?? stream.id,
           typeText(stream.typename),
-          stream.blocked === undefined ? stateText(stream) : `${stream.blocked} waits`,
+          stream.blocked === undefined ? stream.state : `${stream.blocked} waits`,
           String(stream.waiting),
           bytesText(stream.waitingBytes),
           String(stream.held),

@@ -38,7 +38,7 @@ export interface StreamSnapshot {
   id: ObjectId
   typename: string
   name: string | undefined
-  state: 'open' | 'drained' | 'failed'
+  state: 'open' | 'finished' | 'failed'
   /** Why it failed. */
   reason: string | undefined
   /** Chunks that have not been pulled; where there are several readers, by the slowest. */

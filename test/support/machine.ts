@@ -80,8 +80,14 @@ export class Machine {
   async close(): Promise<void> {
     for (const child of this.#running) {
       if (child.exitCode !== null || child.signalCode !== null) continue
+      // A program that could not be started has no number, and one that has just ended may have no group any more.
+      if (child.pid === undefined) continue
       const exited = once(child, 'exit')
-      process.kill(-(child.pid as number), 'SIGKILL')
+      try {
+        process.kill(-child.pid, 'SIGKILL')
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
       await exited
     }
     rmSync(this.folder, { recursive: true, force: true })

@@ -58,7 +58,7 @@ function streamSnapshot(stream: Stream, { metadata }: Engine): StreamSnapshot {
     id: stream.id,
     typename: record?.typename ?? '',
     name: nameOf(record),
-    state: stream.ended ?? 'open',
+    state: stream.ended === 'drained' ? 'finished' : (stream.ended ?? 'open'),
     reason: stream.ended === 'failed' ? stream.reason : undefined,
     waiting: ready.length,
     waitingBytes: totals.bytesWritten - totals.bytesRead,

@@ -65,6 +65,16 @@ describe('Watching a store', () => {
     await client.delete(id)
   })
 
+  it('says of a stream that is written to its end that it is finished, as ls does', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter()
+    await writer.append(Buffer.from('left'))
+    await writer.finish()
+    const { streams } = await storeSnapshot((client as any).core.connection, false)
+    expect(streams.map(({ state }) => state)).to.deep.equal(['finished'])
+    await stream.drop()
+  })
+
   it('counts what went through streams that are gone', async () => {
     const { connection } = (client as any).core
     const before = (await storeSnapshot(connection, false)).totals
