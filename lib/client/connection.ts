@@ -52,6 +52,10 @@ export class Connection {
   #tickets = 0
   #leases = 0
   #closing = false
+  /** It has failed, and its socket is open only for the leases that are to be returned. */
+  #onlyLeases = false
+  /** Replies that a vineyardd still owes then. */
+  #unanswered = 0
   #failure: VineyardError | undefined
 
   private constructor(channel: FrameChannel, { address, timeout }: ConnectionSettings) {
@@ -226,6 +230,11 @@ export class Connection {
    */
   returnLeases(count: number, body: RequestBody, replyType?: string): void {
     this.#leases -= count
+    if (this.#onlyLeases) {
+      this.#channel.send(stringifyJson(body))
+      if (replyType !== undefined) this.#unanswered += 1
+      this.#endWhenLastReturned()
+    }
     if (this.#failure !== undefined) return
     if (replyType === undefined) {
       this.notify(body)
@@ -268,6 +277,13 @@ export class Connection {
     })
   }
 
+  /** A vineyardd is waited for until it has answered everything. */
+  #endWhenLastReturned(): void {
+    if (!this.#onlyLeases || this.#leases > 0 || this.#unanswered > 0) return
+    this.#onlyLeases = false
+    this.#channel.end()
+  }
+
   /** A vineyardd that finds its client gone does not always do what it was asked for last, so the answer is awaited. */
   #endWhenReturned(queued: 'flush' | 'discard'): void {
     if (!this.#closing || this.#leases > 0) return
@@ -287,6 +303,8 @@ export class Connection {
     for (const message of messages) {
       if (this.#failure !== undefined) {
         if (typeof message === 'number') native.closeFd(message)
+        else if (this.#unanswered > 0) this.#unanswered -= 1
+        this.#endWhenLastReturned()
         continue
       }
       try {
@@ -364,6 +382,8 @@ export class Connection {
   }
 
   #onClose(error: NativeError | null): void {
+    this.#onlyLeases = false
+    this.#leases = 0
     this.#finish(
       new VineyardError(
         'ERR_VINEYARD_CONNECTION_LOST',
@@ -378,7 +398,8 @@ export class Connection {
     this.#failure = error
     if (errorChannel.hasSubscribers && error.code !== 'ERR_VINEYARD_CLOSED')
       errorChannel.publish({ error, stream: undefined, end: undefined, address: this.#address })
-    if (queued === 'flush') this.#channel.end()
+    if (this.#leases > 0) this.#keepLeases()
+    else if (queued === 'flush') this.#channel.end()
     else this.#channel.close()
     this.descriptors.close()
     this.#exchange?.end(error)
@@ -386,6 +407,17 @@ export class Connection {
     for (const listener of this.#closeListeners) listener(error)
     this.#closeListeners.clear()
     this.#eventListeners.clear()
+  }
+
+  /**
+   * The connection has failed, and its server may go on: closing the socket would let a store use memory again that is
+   * being looked at, and nobody else would return the leases of a vineyardd.
+   */
+  #keepLeases(): void {
+    this.#onlyLeases = true
+    this.#channel.unref()
+    if (this.extended) this.#channel.send(stringifyJson({ type: 'keep_leases' }))
+    else this.#unanswered = this.#line.length
   }
 
   #updateRef(): void {

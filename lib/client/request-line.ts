@@ -47,6 +47,10 @@ export class RequestLine {
     return this.#pending.length === 0
   }
 
+  get length(): number {
+    return this.#pending.length
+  }
+
   /** Whether any of them gives leases back. */
   get returns(): boolean {
     return this.#pending.some(({ returns }) => returns)

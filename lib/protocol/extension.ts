@@ -51,6 +51,8 @@
  * - `demand_room { id, chunks, bytes }`, one-way: the writer's window stays full until this much has been consumed in all
  *   since the stream was created: it is to be told, and the policy may have to act. `leave_stream { id }`, one-way: this connection reads no
  *   more from the stream; a pull that waits ends with 43. A resumable stream keeps what the reader had not consumed;
+ * - `keep_leases {}`, one-way: the client has given the connection up, and will say nothing any more but `release_leases`. All
+ *   that it had but its leases ends as if it had closed;
  * - `store_snapshot_request { objects }` answers with what there is to see of the store (lib/protocol/snapshot.ts).
  *
  * Ids in one-way messages, events and the two requests of chunks are texts ('o' + 16 hex digits).

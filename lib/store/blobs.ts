@@ -232,9 +232,13 @@ export class Blobs {
     for (const { blob, count } of peer.leases.values()) this.#unlease(blob, count)
     peer.leases.clear()
     this.#kept.release(peer)
-    for (const blob of [...peer.unsealed, ...peer.scoped]) this.delete(blob)
     for (const id of peer.references) this.#unrefer(peer, id)
     peer.references.clear()
+  }
+
+  /** Deletes what the connection had not finished. */
+  retire(peer: Peer): void {
+    for (const blob of [...peer.unsealed, ...peer.scoped]) this.delete(blob)
   }
 
   /** Gives the pages of free memory back to the system; returns how many bytes. */

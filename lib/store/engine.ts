@@ -116,9 +116,15 @@ export class Engine {
   disconnect(peer: Peer): void {
     this.peers.delete(peer)
     peer.closed = true
+    this.retire(peer)
+    this.blobs.disconnect(peer)
+  }
+
+  /** A connection will do nothing any more but give leases back. */
+  retire(peer: Peer): void {
     this.streams.disconnect(peer)
     for (const record of [...peer.scopedObjects]) this.delete([record.id], { force: false, deep: true })
     peer.scopedObjects.clear()
-    this.blobs.disconnect(peer)
+    this.blobs.retire(peer)
   }
 }

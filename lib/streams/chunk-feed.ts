@@ -180,7 +180,8 @@ export class BatchedFeed implements ChunkFeed {
     const consumed = this.#consumed
     this.#consumed = 0
     const templates = this.#forms.length
-    const released = this.#returns.takeWaiting()
+    // What a connection that has failed would not say goes back by itself.
+    const released = this.#connection.closed ? [] : this.#returns.takeWaiting()
     const limits = { max: batchChunks, maxBytes: batchBytes, templates, consumed, released }
     const reply = await pullChunks(this.#connection, this.#stream, limits)
     this.#budget.observe(reply.memory)

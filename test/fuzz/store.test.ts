@@ -68,6 +68,7 @@ const fieldsOf: Record<string, readonly string[]> = {
   release_leases: ['ids'],
   demand_room: ['id', 'chunks', 'bytes'],
   leave_stream: ['id'],
+  keep_leases: [],
   cancel_waiting: ['ticket'],
   create_remote_buffer_request: ['size', 'compress', 'use_rdma'],
   create_remote_buffers_request: ['sizes', 'num', 'compress', 'use_rdma'],

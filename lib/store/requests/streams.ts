@@ -91,6 +91,11 @@ const leaveStream: Handler = (request, { engine, peer }) => {
   return undefined
 }
 
+const keepLeases: Handler = (_request, { engine, peer }) => {
+  if (peer.extension > 0) engine.retire(peer)
+  return undefined
+}
+
 export const streamRoutes = [
   route('create_stream_request', createStream, { work: true }),
   route('open_stream_request', openStream, { work: true }),
@@ -100,5 +105,6 @@ export const streamRoutes = [
   route('stop_stream_request', stopStream),
   route('drop_stream_request', dropStream),
   route('demand_room', demandRoom, { oneWay: true }),
-  route('leave_stream', leaveStream, { oneWay: true })
+  route('leave_stream', leaveStream, { oneWay: true }),
+  route('keep_leases', keepLeases, { oneWay: true })
 ]
