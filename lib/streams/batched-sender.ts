@@ -128,9 +128,9 @@ export class BatchedSender implements ChunkSender {
     }
   }
 
-  async sendObject(id: ObjectId): Promise<Sent> {
+  async sendObject(id: ObjectId, bytes: number): Promise<Sent> {
     this.#flush()
-    return this.#stepwise.sendObject(id)
+    return this.#stepwise.sendObject(id, bytes)
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {

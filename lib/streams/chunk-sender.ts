@@ -32,8 +32,8 @@ export interface ChunkSender {
   }
   /** Memory of exactly `size` bytes to be filled in place, for `sendBlob` or `sendPlaced`. Waits for it. */
   allocate?(size: number, signal: AbortSignal): Promise<Payload>
-  /** An object that exists. */
-  sendObject(id: ObjectId): Promise<Sent>
+  /** An object that exists, with the bytes that it counts with. */
+  sendObject(id: ObjectId, bytes: number): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */
   sendBlob(blob: Payload): Promise<Sent>
   /** Resolves when everything that was sent has been accepted; rejects if something was not. */

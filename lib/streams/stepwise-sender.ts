@@ -45,8 +45,8 @@ export class StepwiseSender implements ChunkSender {
     }
   }
 
-  async sendObject(id: ObjectId): Promise<Sent> {
-    return this.#push(id, 0)
+  async sendObject(id: ObjectId, bytes: number): Promise<Sent> {
+    return this.#push(id, bytes)
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {

@@ -7,6 +7,7 @@ import type { Counters } from '../client/counters.js'
 import { dropBuffer } from '../client/requests/blobs.js'
 import { instanceStatus } from '../client/requests/status.js'
 import { openStream, stopStream, writeMode } from '../client/requests/streams.js'
+import { objectBytes } from '../client/object-bytes.js'
 import { endsSoon } from '../client/patience.js'
 import { Status, VineyardError } from '../errors.js'
 import { native } from '../native.js'
@@ -287,7 +288,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #send(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<Sent> {
     this.#checkOpen()
     throwIfAborted(signal)
-    if (isObjectId(value)) return this.#sendWith(0, signal, () => this.#sender.sendObject(value))
+    if (isObjectId(value)) return this.#sendObject(value, signal)
     if (value instanceof Uint8Array && this.#allocated.has(value.buffer as ArrayBuffer)) {
       return this.#sendAllocated(value.buffer as ArrayBuffer, signal)
     }
@@ -296,6 +297,17 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       if (placed !== undefined) return this.#sendPlaced(value as In, placed, signal)
     }
     return this.#sendValue(value as In, signal)
+  }
+
+  /** Its bytes are asked for: the window would take an object of any size for nothing. */
+  async #sendObject(id: ObjectId, signal: AbortSignal): Promise<Sent> {
+    let bytes: number
+    try {
+      bytes = await objectBytes(this.#connection, id)
+    } catch (error) {
+      throw this.#asStreamFailure(error)
+    }
+    return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes))
   }
 
   async #sendValue(value: In, signal: AbortSignal): Promise<Sent> {

@@ -51,6 +51,32 @@ onEachServer('Backpressure', '4Mi', bench => {
     })
   }
 
+  it('counts an object that is appended by its id with its bytes', async () => {
+    const { out, into, clients } = await ends()
+    const writer = await out.openWriter(undefined, { window: { bytes: 64 * kib } })
+    const reader = await into.openReader()
+    const sizes = [40, 24, 40, 16, 16]
+    let accepted = 0
+    const writing = (async () => {
+      for (const [number, size] of sizes.entries()) {
+        await writer.append(await clients[0].put(numberedBatch(number, size * kib)))
+        accepted += 1
+      }
+      await writer.finish()
+    })()
+    // After so many were read, the last of which is in hand and still counts.
+    for (const [read, most] of [2, 2, 3, 4, 5, 5].entries()) {
+      await eventually(() => accepted >= most, `object ${most} to be accepted after ${read} were read`)
+      for (let turns = 0; turns < 20; turns += 1) await turn()
+      expect(accepted).to.equal(most)
+      const { value } = await reader.next()
+      if (read === sizes.length) break
+      expect(numberOf(value!)).to.equal(read)
+      release(value)
+    }
+    await writing
+  })
+
   /** How a writer comes to wait, with what it then waits in. */
   const waits: Record<string, (writer: StreamWriter, signal?: AbortSignal) => Promise<unknown>> = {
     async 'the window'(writer, signal) {
