@@ -21,13 +21,18 @@ export function ownResources(): OwnResources {
 const restMs = 1200
 const lookMs = 100
 
-/** What `read` answers once it has answered the same for a while: what earlier tests left has gone by then. */
-export async function atRest<T>(read: () => T): Promise<T> {
+/**
+ * What `read` answers once it has answered the same for a while: what earlier tests left has gone by then. That is looked for
+ * each time, because a chunk that nobody released can become garbage, and its socket, descriptor and mapping go, only
+ * when something else has ended.
+ */
+export async function atRest<T>(read: () => T | Promise<T>): Promise<T> {
   globalThis.gc?.()
-  let last = read()
+  let last = await read()
   for (let rested = 0; rested < restMs; rested += lookMs) {
     await delay(lookMs)
-    const next = read()
+    globalThis.gc?.()
+    const next = await read()
     if (JSON.stringify(next) !== JSON.stringify(last)) rested = 0
     last = next
   }
