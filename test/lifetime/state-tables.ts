@@ -1,8 +1,10 @@
 /** What each call does in each state. The test tries every cell, on both servers, and docs/states.md is made of this. */
 import { finished } from 'node:stream/promises'
 import {
+  connect,
   ParallelStream,
   RecordBatchStream,
+  StreamCollection,
   type Client,
   type StreamReader,
   type StreamWriter,
@@ -118,6 +120,16 @@ export const writerTable: Table<WriterState, StreamWriter> = {
       'peer gone': 'STREAM_FAILED | id'
     }
   ],
+  'allocateBatch()': [
+    async writer => (await writer.allocateBatch(batch().schema, 8)) && 'memory',
+    {
+      ...afterTheEnd,
+      open: 'id',
+      waiting: 'id',
+      dropped: 'STREAM_FAILED | id',
+      'peer gone': 'STREAM_FAILED | id'
+    }
+  ],
   'allocate() of more than there is': [
     writer => writer.allocate(2 ** 40),
     everywhere(writerStates, 'NO_MEMORY')
@@ -185,6 +197,7 @@ export const writeStreamStates = [
   'open',
   'waiting',
   'finished',
+  'failed',
   'dropped',
   'destroyed',
   'client closed',
@@ -194,6 +207,7 @@ export const writeStreamStates = [
 type WriteStreamState = (typeof writeStreamStates)[number]
 
 const writeStreamEnds = {
+  failed: 'STREAM_FAILED',
   dropped: 'STREAM_FAILED',
   'client closed': 'CLOSED',
   'peer gone': 'STREAM_FAILED',
@@ -211,6 +225,7 @@ export const writeStreamTable: Table<WriteStreamState, TypedWritable<unknown>> =
       open: 'nothing',
       waiting: 'nothing',
       finished: 'ERR_STREAM_WRITE_AFTER_END',
+      failed: 'ERR_STREAM_DESTROYED',
       dropped: 'ERR_STREAM_DESTROYED',
       destroyed: 'ERR_STREAM_DESTROYED',
       'client closed': 'ERR_STREAM_DESTROYED',
@@ -253,7 +268,16 @@ export const writeStreamTable: Table<WriteStreamState, TypedWritable<unknown>> =
   ]
 }
 
-export const streamStates = ['open', 'both ends taken', 'dropped', 'client closed', 'server gone'] as const
+export const streamStates = [
+  'open',
+  'both ends taken',
+  'ended',
+  'failed',
+  'dropped',
+  'client closed',
+  'peer gone',
+  'server gone'
+] as const
 type StreamState = (typeof streamStates)[number]
 
 const connecting = { 'client closed': 'CLOSED', 'server gone': 'CONNECT' }
@@ -261,25 +285,91 @@ const connecting = { 'client closed': 'CLOSED', 'server gone': 'CONNECT' }
 export const streamTable: Table<StreamState, RecordBatchStream> = {
   'openReader()': [
     async stream => (await stream.openReader()).close(),
-    { open: 'nothing', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+    {
+      open: 'nothing',
+      'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'nothing',
+      'peer gone': 'STREAM_FAILED | STREAM_OPENED',
+      dropped: 'NOT_FOUND',
+      ...connecting
+    }
   ],
   'openWriter()': [
     async stream => (await stream.openWriter()).close(),
-    { open: 'nothing', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+    {
+      open: 'nothing',
+      'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'STREAM_OPENED',
+      'peer gone': 'STREAM_FAILED | nothing',
+      dropped: 'NOT_FOUND',
+      ...connecting
+    }
   ],
   'createReadStream()': [
     stream => finished(stream.createReadStream({ idleTimeout: 5 }).resume()),
-    { open: 'TIMEOUT', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+    {
+      open: 'TIMEOUT',
+      'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'STREAM_FAILED',
+      'peer gone': 'STREAM_FAILED | STREAM_OPENED',
+      dropped: 'NOT_FOUND',
+      ...connecting
+    }
   ],
   'createWriteStream()': [
     stream => finished(stream.createWriteStream().end()),
-    { open: 'nothing', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+    {
+      open: 'nothing',
+      'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'STREAM_OPENED',
+      'peer gone': 'STREAM_FAILED | nothing',
+      dropped: 'NOT_FOUND',
+      ...connecting
+    }
   ],
   'drop()': [
     stream => stream.drop(),
-    { open: 'nothing', 'both ends taken': 'nothing', dropped: 'nothing', ...connecting }
+    {
+      open: 'nothing',
+      'both ends taken': 'nothing',
+      ended: 'nothing',
+      failed: 'nothing',
+      'peer gone': 'nothing',
+      dropped: 'nothing',
+      ...connecting
+    }
   ],
   'stats()': [async stream => stream.stats(), everywhere(streamStates, 'value')]
+}
+
+export const groupStates = ['open', 'both ends taken', 'dropped', 'client closed', 'server gone'] as const
+type GroupState = (typeof groupStates)[number]
+
+/** The same for a ParallelStream and a StreamCollection. */
+export const groupTable: Table<GroupState, ParallelStream<RecordBatchStream> | StreamCollection> = {
+  'createReadStream()': [
+    group => finished(group.createReadStream({ idleTimeout: 5 }).resume()),
+    { open: 'TIMEOUT', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+  ],
+  'createWriteStream()': [
+    group => finished(group.createWriteStream().end()),
+    { open: 'nothing', 'both ends taken': 'STREAM_OPENED', dropped: 'NOT_FOUND', ...connecting }
+  ],
+  'drop()': [
+    group => group.drop(),
+    {
+      open: 'nothing',
+      'both ends taken': 'nothing',
+      dropped: 'nothing',
+      ...connecting,
+      'server gone': 'CONNECTION_LOST'
+    }
+  ],
+  'stats()': [async group => group.stats(), everywhere(groupStates, 'value')]
 }
 
 export const clientStates = ['open', 'waiting', 'closed', 'server gone'] as const
@@ -327,6 +417,29 @@ export const clientTable: Table<ClientState, Scene> = {
   ],
   'RecordBatchStream.create()': [({ producer }) => RecordBatchStream.create(producer), value],
   'RecordBatchStream.open()': [({ producer, out }) => RecordBatchStream.open(producer, out.id), value],
+  'RecordBatchStream.create() for several readers': [
+    ({ producer }) => RecordBatchStream.create(producer, { consumers: 2 }),
+    {
+      open: 'value | UNSUPPORTED',
+      waiting: 'value | UNSUPPORTED',
+      closed: 'CLOSED | UNSUPPORTED',
+      'server gone': 'CONNECTION_LOST | UNSUPPORTED'
+    }
+  ],
+  'RecordBatchStream.create() for readers that come back': [
+    ({ producer }) => RecordBatchStream.create(producer, { resumable: true }),
+    {
+      open: 'value | UNSUPPORTED',
+      waiting: 'value | UNSUPPORTED',
+      closed: 'CLOSED | UNSUPPORTED',
+      'server gone': 'CONNECTION_LOST | UNSUPPORTED'
+    }
+  ],
+  'StreamCollection.create()': [({ producer, out }) => StreamCollection.create(producer, [out]), value],
+  'connect() to the same address': [
+    async ({ producer }) => (await connect(producer.address)).close(),
+    { open: 'nothing', waiting: 'nothing', closed: 'nothing', 'server gone': 'CONNECT' }
+  ],
   'ParallelStream.create()': [({ producer }) => ParallelStream.create(producer, 2, RecordBatchStream), value],
   'close()': [({ producer }) => producer.close(), everywhere(clientStates, 'nothing')],
   '[Symbol.asyncDispose]()': [

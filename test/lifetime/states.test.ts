@@ -4,9 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import {
   connect,
+  ParallelStream,
   RecordBatchStream,
   release,
   Store,
+  StreamCollection,
   type StreamReader,
   type StreamWriter,
   type TypedReadable,
@@ -19,6 +21,7 @@ import { kill, servers, type Victim } from '../support/victims.js'
 import { needsVineyard } from '../support/vineyardd.js'
 import type {
   clientStates,
+  groupStates,
   readerStates,
   readStreamStates,
   streamStates,
@@ -27,6 +30,7 @@ import type {
 } from './state-tables.js'
 import {
   clientTable,
+  groupTable,
   readerTable,
   readStreamTable,
   streamTable,
@@ -96,17 +100,79 @@ server tells sooner than the other there are two outcomes.
 - *server gone*: the server was killed.
 - *waiting*: another call of the same object waits, for a chunk or for its window; *before open*: the stream was created in
   this turn of the event loop.
+- *peer gone*, of a stream object: its reader was. A store tells whoever comes then that the stream has failed.
+- A server that says nothing any more, without being gone: every call that takes a signal ends with it, closing and destroying
+  end within 3 s, and a timeout of the client ends its other calls with TIMEOUT
+  (\`test/lifetime/silent-servers.test.ts\`, where it is also tried what ends when a connection of the client is lost).
 - *failed*: the other end, or this one, called \`fail()\`, or closed before the end.
 `
 const chapters: [title: string, table: Table<string, never>][] = [
   ['A client', clientTable],
   ['A stream object', streamTable],
+  ['A group: ParallelStream, StreamCollection', groupTable],
   ['A reader: `stream.openReader()`', readerTable],
   ['A writer: `stream.openWriter()`', writerTable],
   ['A read stream: `stream.createReadStream()`', readStreamTable],
   ['A write stream: `stream.createWriteStream()`', writeStreamTable],
   ['A store', storeTable]
 ]
+
+/** What the types do not show to users. */
+const internal = [
+  'at',
+  'connectReader',
+  'connectWriter',
+  'encoder',
+  'nextChunk',
+  'onFailed',
+  'removeSocket',
+  'tryNextChunk',
+  'tryWrite',
+  'write'
+]
+
+/** Methods of an object's classes up to `base`. */
+function methodsOf(object: object): string[] {
+  const names = new Set<string>()
+  for (
+    let proto: object = Object.getPrototypeOf(object);
+    proto !== Object.prototype;
+    proto = Object.getPrototypeOf(proto)
+  ) {
+    for (const key of Reflect.ownKeys(proto)) {
+      const { value } = Object.getOwnPropertyDescriptor(proto, key)!
+      if (typeof value === 'function' && key !== 'constructor')
+        names.add(typeof key === 'symbol' ? `[${key.description?.replace('nodejs.', 'Symbol.')}]` : key)
+    }
+  }
+  return [...names].filter(name => !internal.includes(name))
+}
+
+it('has a row for every method', async () => {
+  const store = await Store.start({ size: '1Mi' })
+  const client = await connect(store.socket)
+  const stream = await RecordBatchStream.create(client)
+  const [reader, writer] = [await stream.openReader(), await stream.openWriter()]
+  const group = await ParallelStream.create(client, 1, RecordBatchStream)
+  const tables: [object, Table<string, never>][] = [
+    [client, clientTable],
+    [stream, streamTable],
+    [reader, readerTable],
+    [writer, writerTable],
+    [group, groupTable],
+    [store, storeTable]
+  ]
+  const missing = tables.flatMap(([object, table]) => {
+    const rows = Object.keys(table).map(row => row.replace(/\(.*/, ''))
+    return methodsOf(object)
+      .filter(method => !rows.includes(method))
+      .map(method => `${object.constructor.name}.${method}`)
+  })
+  await client.close()
+  await store.close()
+  // What `for await` calls.
+  expect(missing).to.deep.equal(['StreamReader.[Symbol.asyncIterator]'])
+})
 
 it('docs/states.md is what the tables say', () => {
   const text = [introduction, ...chapters.map(([title, table]) => tableText(title, table))].join('\n')
@@ -225,12 +291,42 @@ for (const [name, start] of Object.entries(servers)) {
             await scene.into.openReader(),
             await scene.into.openWriter()
           ]),
+          ended: each(async ({ scene }) => {
+            await writeAll(scene)
+            await readAll(scene)
+          }),
+          failed: each(async ({ scene }) => (await scene.into.openWriter()).fail()),
           dropped: each(({ scene }) => scene.into.drop()),
           'client closed': each(({ scene }) => scene.producer.close()),
+          'peer gone': killPeer('reader', async () => {}),
           'server gone': killServer
         },
         ({ out }) => out
       ))
+
+    for (const Group of [ParallelStream, StreamCollection]) {
+      it(`of a ${Group.name}`, () =>
+        check<(typeof groupStates)[number], ParallelStream<RecordBatchStream> | StreamCollection>(
+          groupTable,
+          {
+            open: async () => {},
+            'both ends taken': each(async ({ scene, subject }) => {
+              const [member] = (await scene.consumer.get<ParallelStream<RecordBatchStream>>(subject.id))
+                .streams
+              await Promise.all([member!.openReader(), member!.openWriter()])
+            }),
+            dropped: each(async ({ scene, subject }) =>
+              (await scene.consumer.get<ParallelStream<RecordBatchStream>>(subject.id)).drop()
+            ),
+            'client closed': each(({ scene }) => scene.producer.close()),
+            'server gone': killServer
+          },
+          async ({ producer }) =>
+            Group === ParallelStream
+              ? ParallelStream.create(producer, 2, RecordBatchStream)
+              : StreamCollection.create(producer, [await RecordBatchStream.create(producer)])
+        ))
+    }
 
     it('of a reader', async function () {
       this.timeout(60_000)
@@ -365,6 +461,12 @@ for (const [name, start] of Object.entries(servers)) {
             row.resume = () => readAll(row.scene)
           }),
           finished: each(async ({ subject }) => finished(subject.end())),
+          failed: each(async row => {
+            await opened(row)
+            await (await row.scene.into.openReader()).close()
+            row.subject.write(batch())
+            await closed(row.subject)
+          }),
           dropped: each(async row => {
             await opened(row)
             await row.scene.into.drop()
