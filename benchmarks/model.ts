@@ -49,6 +49,8 @@ export interface Driver {
   place: (work: Work) => Promise<Place>
   /** How the two processes work; without it they are in Python. */
   ends?: NodeEnds<any>
+  /** Whether each stream has a producer and a consumer process of its own, instead of one of each for all. */
+  ownProcesses?: boolean
 }
 
 /** How chunks get from one Node process to another. */

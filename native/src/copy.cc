@@ -7,13 +7,10 @@
 #include <emmintrin.h>
 #endif
 
+#if defined(__SSE2__)
 namespace {
 /** Below this the reader is likely to find what was written in a cache. */
 constexpr size_t kPastCaches = 256 * 1024;
-}  // namespace
-
-#if defined(__SSE2__)
-namespace {
 constexpr size_t kLine = 64;
 /** How far ahead the source is fetched. */
 constexpr size_t kAhead = 16 * kLine;
