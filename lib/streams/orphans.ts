@@ -4,8 +4,9 @@ import { leaseTypename } from '../client/object-reader.js'
 import { deleteData, label, listData } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { lifeOf } from '../memory/identity.js'
+import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { endLabel, labelsOf, labelText, type Labels } from './stream-labels.js'
+import { endLabel, labelsOf, labelText, notesTypename, parseUnpushed, type Labels } from './stream-labels.js'
 import { pullToTheEnd } from './teardown.js'
 import { deleteUnpushed } from './unpushed.js'
 
@@ -28,6 +29,7 @@ export async function sweep(core: ClientCore): Promise<void> {
     for (const meta of streams) {
       if (isAbandoned(labelsOf(meta))) await sweepStream(core, meta.id)
     }
+    await sweepNotes(connection, new Set(streams.map(({ id }) => id)))
   } catch {
     // The connection is lost, or the client was closed: the next one will do it.
   }
@@ -43,6 +45,16 @@ export async function sweepLeases(connection: Connection): Promise<void> {
     dead.map(({ id }) => id),
     { force: false, deep: true }
   )
+}
+
+/** Frees what dead producers had allocated of streams that have been dropped since, and their notes. */
+async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>): Promise<void> {
+  const notes = await listData(connection, notesTypename, false, noLimit)
+  for (const { id, stream, owner, ...meta } of notes) {
+    if (streams.has(stream as ObjectId) || typeof owner !== 'string' || lifeOf(owner) !== 'dead') continue
+    const blobs = parseUnpushed(labelsOf(meta as Metadata))?.blobs ?? []
+    await deleteData(connection, [...blobs, id], { force: false, deep: true })
+  }
 }
 
 /** Nobody can open it any more: each end is opened once. */

@@ -54,10 +54,13 @@ export class PeerGuard {
     this.#unwatch = core.peers.add(() => this.#look())
   }
 
-  /** Tells the other end who this one is, over a connection that ends with whoever opens this one. Never rejects. */
-  async introduce(connection: Connection): Promise<void> {
+  /**
+   * Tells the other end who this one is, and what else it labels the stream with, over a connection that ends with whoever
+   * opens this one. Never rejects.
+   */
+  async introduce(connection: Connection, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
-    await label(connection, this.#stream, { [endLabel(this.#end)]: ownIdentity() }).catch(() => {})
+    await label(connection, this.#stream, { [endLabel(this.#end)]: ownIdentity(), ...labels }).catch(() => {})
   }
 
   /** Whether the other end is known to be dead now. */

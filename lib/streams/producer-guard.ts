@@ -1,12 +1,13 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { deleteData, exists, label } from '../client/requests/metadata.js'
+import { createData, deleteData, exists, getData, label } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
+import { ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { sweepLeases } from './orphans.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'
-import { formatUnpushed, unpushedLabel } from './stream-labels.js'
+import { formatUnpushed, notesLabel, notesTypename, unpushedLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
 const losses = {
@@ -30,6 +31,8 @@ export class ProducerGuard {
   /** Blobs that are allocated and not pushed. */
   readonly #unpushed = new Set<ObjectId>()
   #pushed = 0
+  /** The object whose label names them: the stream's, or one of its own. */
+  #notes: ObjectId
   /** Nobody is left to read what was pushed. */
   #unread = false
   #onFailed: ((error: VineyardError) => void) | undefined
@@ -39,6 +42,7 @@ export class ProducerGuard {
     this.#core = core
     this.#connection = connection
     this.#stream = stream
+    this.#notes = stream
     this.#window = window
     this.#peer = new PeerGuard(core, stream, 'producer', why => void this.#onConsumerGone(why))
   }
@@ -50,8 +54,24 @@ export class ProducerGuard {
     window: PolledWindow
   ): Promise<ProducerGuard> {
     const guard = new ProducerGuard(core, connection, stream, window)
-    await guard.#peer.introduce(connection)
+    await guard.#makeNotes().catch(() => {})
+    await guard.#peer.introduce(connection, guard.#notes === stream ? {} : { [notesLabel]: guard.#notes })
     return guard
+  }
+
+  /** Of a stream that other instances know, each label is a write to etcd: what changes often is written elsewhere. */
+  async #makeNotes(): Promise<void> {
+    const [meta] = await getData(this.#connection, [this.#stream])
+    if (meta?.['transient'] !== false) return
+    const content = {
+      typename: notesTypename,
+      nbytes: 0,
+      transient: true,
+      instance_id: this.#connection.info.instanceId,
+      stream: this.#stream,
+      owner: ownIdentity()
+    }
+    ;[this.#notes] = (await createData(this.#connection, [content])) as [ObjectId]
   }
 
   /** `listener` is told once when the consumer died, or when nobody would notice that any more. */
@@ -65,7 +85,7 @@ export class ProducerGuard {
     for (const blob of blobs) this.#unpushed.add(blob)
     const text = formatUnpushed({ pushed: this.#pushed, blobs: [...this.#unpushed] })
     // It goes out before anything that is done with them; the answer tells nothing.
-    label(this.#connection, this.#stream, { [unpushedLabel]: text }).catch(() => {})
+    label(this.#connection, this.#notes, { [unpushedLabel]: text }).catch(() => {})
   }
 
   /** One more chunk was pushed. */
@@ -93,6 +113,7 @@ export class ProducerGuard {
    * dropping a stream deletes chunks that are objects only shallowly.
    */
   async cleanUp(): Promise<void> {
+    if (this.#notes !== this.#stream) await this.#delete([this.#notes]).catch(() => {})
     if (!this.#unread) return
     const control = this.#core.connection
     await Promise.allSettled([this.#delete(this.#window.remains), dropStream(control, this.#stream)])

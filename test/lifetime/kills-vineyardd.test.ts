@@ -2,13 +2,13 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
 import type { RecordBatch } from 'apache-arrow'
-import { connect, RecordBatchStream, release, type Client } from 'vineyard-streams'
+import { connect, RecordBatchStream, release, type Client, type Metadata } from 'vineyard-streams'
 import type { ConsumerJob, ProducerJob } from '../support/lifetime-jobs.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { median } from '../support/median.js'
 import { canHavePidNamespace, endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
-import { memoryReturns } from '../support/settling.js'
+import { eventually, memoryReturns } from '../support/settling.js'
 import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
 
 const kib = 1024
@@ -70,6 +70,9 @@ describe('The death of a peer, on a vineyardd', () => {
     return rejection(pipeline(endless, stream.createWriteStream({ window })))
   }
 
+  /** What producers of persistent streams have noted. */
+  const notes = (): Promise<Metadata[]> => client.list({ pattern: 'vineyard::NodeStreamNotes' })
+
   async function until(child: TestProcess, key: string): Promise<void> {
     while (key in (await child.next<object>()) === false) continue
   }
@@ -86,28 +89,58 @@ describe('The death of a peer, on a vineyardd', () => {
       await memoryReturns(client, 0)
     })
 
-    // It can die wherever it is in the making of a chunk.
-    for (const moment of ['seal_request', 'create_datas_request', 'push_next_stream_chunk_request']) {
-      it(`wakes a reader that waits, and leaves nothing, when it comes before a ${moment}`, async () => {
-        const stream = await RecordBatchStream.create(client)
-        const producer = produce(stream, { haltInsteadOf: moment })
-        const reading = readOn(stream)
+    // A persistent one has its producer's notes elsewhere.
+    for (const [kind, options] of Object.entries({ transient: {}, persistent: { name: 'killed' } })) {
+      // It can die wherever it is in the making of a chunk.
+      for (const moment of ['seal_request', 'create_datas_request', 'push_next_stream_chunk_request']) {
+        it(`wakes a reader of a ${kind} stream that waits, and leaves nothing, when it comes before a ${moment}`, async () => {
+          const stream = await RecordBatchStream.create(client, options)
+          const producer = produce(stream, { haltInsteadOf: moment })
+          const reading = readOn(stream)
+          await until(producer, 'halted')
+          await producer.kill()
+          expect(await reading).to.deep.equal({ count: 2, code: failed })
+          await stream.drop()
+          await memoryReturns(client, 0)
+          expect(await notes()).to.deep.equal([])
+        })
+      }
+
+      it(`leaves nothing of memory that was allocated for a ${kind} stream and not appended`, async () => {
+        const stream = await RecordBatchStream.create(client, options)
+        const producer = produce(stream, { haltAllocated: true })
         await until(producer, 'halted')
         await producer.kill()
-        expect(await reading).to.deep.equal({ count: 2, code: failed })
+        expect(await readOn(stream)).to.deep.equal({ count: 1, code: failed })
         await stream.drop()
         await memoryReturns(client, 0)
+        expect(await notes()).to.deep.equal([])
       })
     }
 
-    it('leaves nothing of memory that was allocated and not appended', async () => {
-      const stream = await RecordBatchStream.create(client)
+    it('costs a persistent stream no label for each chunk: on a cluster that is a write to etcd', async () => {
+      const stream = await RecordBatchStream.create(client, { name: 'labels' })
+      const writer = await stream.openWriter()
+      const before = (await client.getMeta(stream.id))['__labels']
+      await writer.append(numberedBatch(1, 1000))
+      expect((await client.getMeta(stream.id))['__labels']).to.equal(before)
+      const [own] = await notes()
+      expect(String(own?.['__labels'])).to.match(/unpushed/)
+      await writer.finish()
+      expect(await notes()).to.deep.equal([])
+      await stream.drop()
+    })
+
+    it('leaves what the next client frees where a persistent stream was dropped before', async () => {
+      const stream = await RecordBatchStream.create(client, { name: 'gone' })
       const producer = produce(stream, { haltAllocated: true })
       await until(producer, 'halted')
-      await producer.kill()
-      expect(await readOn(stream)).to.deep.equal({ count: 1, code: failed })
       await stream.drop()
+      await producer.kill()
+      const next = await connect(server.socket)
+      await eventually(async () => (await notes()).length === 0, 'the notes of the dead are there')
       await memoryReturns(client, 0)
+      await next.close()
     })
 
     it('leaves nothing where nobody reads and the stream is dropped', async () => {
