@@ -126,11 +126,13 @@ const calls: Record<string, (client: Client, odd: Odd) => Promise<unknown>> = {
       async (client: Client, { text, value, size }: Odd): Promise<void> => {
         const stream = await Type.create(client)
         const writer = await stream.openWriter()
+        // Nobody reads, and there are ids that stand for more than the window takes.
+        const soon = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(20) })
         const attempts = [
-          () => writer.append(value as never),
-          () => writer.append(text as never),
-          () => writer.allocate(size),
-          () => writer.append(new Uint8Array(5) as never),
+          () => writer.append(value as never, soon()),
+          () => writer.append(text as never, soon()),
+          () => writer.allocate(size, soon()),
+          () => writer.append(new Uint8Array(5) as never, soon()),
           () => writer.fail(value)
         ]
         for (const attempt of attempts) await attempt().catch(() => {})
