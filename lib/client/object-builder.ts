@@ -30,82 +30,26 @@ export async function buildObject(
   draft: Draft,
   options: BuildOptions
 ): Promise<BuiltObject> {
-  const begun = await beginObject(connection, draft, options)
-  const id = await begun.finish()
-  return { id, bytes: begun.bytes, parts: begun.parts.filter(part => part !== id) }
-}
-
-/** A draft whose blobs are filled. */
-export interface BegunObject {
-  /** Bytes of shared memory its blobs take. */
-  readonly bytes: number
-  /** What has been made for it so far. */
-  readonly parts: readonly ObjectId[]
-  /** The id that it will have, where that is known already. */
-  readonly id: ObjectId | undefined
-  /** Sends what is missing, and resolves with the id when the server has it. */
-  finish(): Promise<ObjectId>
-  /** Instead of `finish`: frees the blobs. */
-  abandon(): Promise<void>
-}
-
-/** The first part of `buildObject`, which is all that waits for memory. */
-export async function beginObject(
-  connection: Connection,
-  draft: Draft,
-  options: BuildOptions
-): Promise<BegunObject> {
-  if (draft instanceof ExistingObject) {
-    const { id } = draft.meta
-    return { bytes: 0, parts: [], id, finish: () => Promise.resolve(id), abandon: () => Promise.resolve() }
-  }
+  if (draft instanceof ExistingObject) return { id: draft.meta.id, bytes: 0, parts: [] }
   const { levels, blobs } = layOut(draft)
   const made = await fillBlobs(connection, [...blobs], options)
   const ids = new Map<Draft, ObjectId>()
-  const parts: ObjectId[] = []
-  for (const [blob, payload] of made) {
-    ids.set(blob, payload.id)
-    if (payload.size > 0) parts.push(payload.id)
-  }
-  const finish = async (): Promise<ObjectId> => {
-    // The server does one after the other: nobody has to wait for the seals.
-    const sealed = connection.remote ? [] : [...made.values()].map(payload => sealFilled(connection, payload))
-    const [blobsDone, objectsDone] = await Promise.allSettled([
-      Promise.all(sealed),
-      createLevels(connection, draft, levels, ids, parts, options)
-    ])
-    const failure = [blobsDone, objectsDone].find(result => result.status === 'rejected')
-    if (failure !== undefined) {
-      await undo(connection, ids, [...made.values()])
-      throw failure.reason as Error
+  for (const [blob, payload] of made) ids.set(blob, payload.id)
+  try {
+    for (const level of levels) {
+      const created = await createData(
+        connection,
+        level.map(object => metadataOf(object, ids, connection.info.instanceId)),
+        connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
+      )
+      level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
     }
-    return ids.get(draft) as ObjectId
+  } catch (error) {
+    await undo(connection, ids, [...made.values()])
+    throw error
   }
-  const abandon = (): Promise<void> => dropBlobs(connection, [...made.values()])
-  return { bytes: sizeOf(blobs), parts, id: ids.get(draft), finish, abandon }
-}
-
-async function sealFilled(connection: Connection, { id, size }: Payload): Promise<void> {
-  if (size > 0) await sealBuffer(connection, id)
-}
-
-async function createLevels(
-  connection: Connection,
-  draft: Draft,
-  levels: readonly ObjectDraft[][],
-  ids: Map<Draft, ObjectId>,
-  parts: ObjectId[],
-  options: BuildOptions
-): Promise<void> {
-  for (const level of levels) {
-    const created = await createData(
-      connection,
-      level.map(object => metadataOf(object, ids, connection.info.instanceId)),
-      connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
-    )
-    level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
-    parts.push(...created)
-  }
+  const id = ids.get(draft) as ObjectId
+  return { id, bytes: sizeOf(blobs), parts: [...ids.values()].filter(part => part !== id) }
 }
 
 /** Bytes of shared memory that a draft will take. */
@@ -144,7 +88,6 @@ function layOut(draft: Draft): { levels: ObjectDraft[][]; blobs: Set<BlobDraft> 
   return { levels, blobs }
 }
 
-/** Over TCP they are sealed as well. */
 async function fillBlobs(
   connection: Connection,
   drafts: readonly BlobDraft[],
@@ -165,6 +108,7 @@ async function fillBlobs(
     for (const [draft, payload] of filled) {
       connection.descriptors.region(payload).write(payload.offset, payload.size, draft.fill)
     }
+    await Promise.all(filled.map(([, payload]) => sealBuffer(connection, payload.id)))
   } catch (error) {
     await dropBlobs(connection, payloads)
     throw error

@@ -52,7 +52,7 @@ async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>
   const notes = await listData(connection, notesTypename, false, noLimit)
   for (const { id, stream, owner, ...meta } of notes) {
     if (streams.has(stream as ObjectId) || typeof owner !== 'string' || lifeOf(owner) !== 'dead') continue
-    const blobs = parseUnpushed(labelsOf(meta as Metadata)).keys()
+    const blobs = parseUnpushed(labelsOf(meta as Metadata))?.blobs ?? []
     await deleteData(connection, [...blobs, id], { force: false, deep: true })
   }
 }

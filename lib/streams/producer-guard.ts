@@ -7,7 +7,7 @@ import { ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { sweepLeases } from './orphans.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'
-import { formatUnpushed, notesLabel, notesTypename, unpushedLabel, type Unpushed } from './stream-labels.js'
+import { formatUnpushed, notesLabel, notesTypename, unpushedLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
 const losses = {
@@ -29,8 +29,8 @@ export class ProducerGuard {
   readonly #window: PolledWindow
   readonly #peer: PeerGuard
   /** Blobs that are allocated and not pushed. */
-  readonly #unpushed: Unpushed = new Map<ObjectId, number | undefined>()
-  #begun = 0
+  readonly #unpushed = new Set<ObjectId>()
+  #pushed = 0
   /** The object whose label names them: the stream's, or one of its own. */
   #notes: ObjectId
   /** Nobody is left to read what was pushed. */
@@ -80,32 +80,22 @@ export class ProducerGuard {
     this.#unsubscribe = onUnwatched(this.#core, listener)
   }
 
-  /** Names the blobs of the next chunk, so that the consumer can free them when this process does not get to push it. */
+  /** Names blobs, so that the consumer can free them when this process does not get to push them. */
   allocated(blobs: readonly ObjectId[]): void {
-    for (const blob of blobs) this.#unpushed.set(blob, this.#begun)
-    this.#name()
+    for (const blob of blobs) this.#unpushed.add(blob)
+    const text = formatUnpushed({ pushed: this.#pushed, blobs: [...this.#unpushed] })
+    // It goes out before anything that is done with them; the answer tells nothing.
+    label(this.#connection, this.#notes, { [unpushedLabel]: text }).catch(() => {})
   }
 
-  /** Names a blob that may become any chunk, or none. */
-  handedOut(blob: ObjectId): void {
-    this.#unpushed.set(blob, undefined)
-    this.#name()
-  }
-
-  /** One more chunk is pushed, after those before it. */
-  begun(): void {
-    this.#begun += 1
+  /** One more chunk was pushed. */
+  pushed(): void {
+    this.#pushed += 1
   }
 
   /** Blobs that have been pushed, or freed. */
   settled(blobs: readonly ObjectId[]): void {
     for (const blob of blobs) this.#unpushed.delete(blob)
-  }
-
-  #name(): void {
-    // It goes out before anything that is done with them; the answer tells nothing.
-    const text = formatUnpushed(this.#unpushed)
-    label(this.#connection, this.#notes, { [unpushedLabel]: text }).catch(() => {})
   }
 
   /** Ends the stream as failed, and looks whether anybody is left to read what was pushed. */

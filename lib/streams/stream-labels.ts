@@ -6,9 +6,8 @@
  *   it has the stream's mark on. Foreign ends have none.
  * - `vineyard_streams.producer_beat`, `…consumer_beat`: changes every second while the end lives, from when it has seen
  *   that the other one lives in another pid namespace.
- * - `vineyard_streams.unpushed`: the ids of the blobs that the producer has allocated and not pushed, so that they can be freed
- *   after it; before those of a chunk its number in the stream, counted from 0, and a colon; only the colon before those that
- *   are to be filled by its user. Chunks are separated by semicolons. It changes with each chunk, and a label of a
+ * - `vineyard_streams.unpushed`: how many chunks the producer had pushed, a colon, and the ids of the blobs that it has
+ *   allocated and not pushed by then, so that they can be freed after it. It changes with each chunk, and a label of a
  *   persistent object is a write to etcd: of a persistent stream it is a label of the producer's notes instead, a
  *   transient object (`vineyard::NodeStreamNotes`), whose id is the label `vineyard_streams.notes` of the stream.
  */
@@ -57,13 +56,14 @@ export async function readLabels(
   return new Map(metas.map(meta => [meta.id, labelsOf(meta)]))
 }
 
-/** Blobs, each with the number of its chunk in the stream, where that is certain. */
-export type Unpushed = Map<ObjectId, number | undefined>
+export interface Unpushed {
+  /** How many chunks had been pushed before. */
+  pushed: number
+  blobs: ObjectId[]
+}
 
-export function formatUnpushed(blobs: Unpushed): string {
-  const chunks = new Map<number | undefined, ObjectId[]>()
-  for (const [blob, chunk] of blobs) chunks.set(chunk, [...(chunks.get(chunk) ?? []), blob])
-  return [...chunks].map(([chunk, ids]) => `${chunk ?? ''}:${ids.join(' ')}`).join(';')
+export function formatUnpushed({ pushed, blobs }: Unpushed): string {
+  return `${pushed}:${blobs.join(' ')}`
 }
 
 /** The producer's notes, where they are an object of their own. */
@@ -72,13 +72,8 @@ export function notesOf(labels: Labels): ObjectId | undefined {
   return isObjectId(id) ? id : undefined
 }
 
-/** What is no such text counts as none. */
-export function parseUnpushed(labels: Labels): Unpushed {
-  const unpushed: Unpushed = new Map()
-  for (const chunk of (labelText(labels, unpushedLabel) ?? '').split(';')) {
-    const [, number = '', blobs = ''] = /^([0-9]*):(.*)$/.exec(chunk) ?? []
-    for (const blob of blobs.split(' ').filter(isObjectId))
-      unpushed.set(blob, number === '' ? undefined : Number(number))
-  }
-  return unpushed
+export function parseUnpushed(labels: Labels): Unpushed | undefined {
+  const [, pushed, blobs] = /^([0-9]+):(.*)$/.exec(labelText(labels, unpushedLabel) ?? '') ?? []
+  if (pushed === undefined || blobs === undefined) return undefined
+  return { pushed: Number(pushed), blobs: blobs.split(' ').filter(isObjectId) }
 }

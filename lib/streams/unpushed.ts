@@ -23,11 +23,8 @@ export async function deleteUnpushed(
     if (lifeOf(labelText(labels, endLabel('producer')) ?? '') !== 'dead') return
     // Of a chunk that was not pushed there may be members that own the blobs already: force deletes those too. Of one
     // that was, whatever is left belongs to somebody who looks at it.
-    const certain = (chunk: number | undefined): boolean =>
-      chunk !== undefined && pulled !== undefined && chunk >= pulled
-    for (const force of [true, false]) {
-      const blobs = [...unpushed].filter(([, chunk]) => certain(chunk) === force).map(([blob]) => blob)
-      if (blobs.length > 0) await deleteData(connection, blobs, { force, deep: true })
+    if (unpushed !== undefined) {
+      await deleteData(connection, unpushed.blobs, { force: unpushed.pushed === pulled, deep: true })
     }
     if (notes !== undefined) await deleteData(connection, [notes], { force: false, deep: true })
   } catch {

@@ -171,7 +171,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (layout === undefined || !this.#window.hasRoom(layout.bytes)) return false
     const bytes = this.#sender.trySend(layout)
     if (bytes === undefined) return false
-    this.#window.pushed(bytes)
+    this.#window.pushed(undefined, bytes)
     this.#counters.wrote(bytes)
     return true
   }
@@ -281,7 +281,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     }
     const view = this.#connection.descriptors.region(payload).writableView(payload.offset, size)
     this.#allocated.set(view, payload)
-    this.#guard?.handedOut(payload.id)
+    this.#guard?.allocated([payload.id])
     return Buffer.from(view)
   }
 
@@ -382,7 +382,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     try {
       const sent = await send()
       if (sent !== undefined) {
-        this.#window.pushed(sent.bytes, sent)
+        this.#window.pushed(sent.id, sent.bytes, sent.parts)
         this.#counters.wrote(sent.bytes)
       }
       return sent as Result
@@ -449,8 +449,6 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     // A write stream over this writer must hear of it even when it has nothing to write.
     this.#lost(closed)
     if (!failed) this.#guard?.finished()
-    // Readers get what had been written before the failure.
-    if (failed) await endsSoon(Promise.resolve(this.#sender.idle?.()))
     // Where the server says nothing, closing the connection tells it the same.
     const told = !failed || (await endsSoon(this.#failStream()))
     if (told) await endsSoon(this.#freeAllocated())
@@ -473,7 +471,6 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /** When nothing is being appended any more. */
   async #freeAllocated(): Promise<void> {
     await this.#appends.idle()
-    await this.#sender.idle?.()
     const payloads = [...this.#allocated.values()].filter(payload => payload !== undefined)
     for (const [view, payload] of this.#allocated) if (payload !== undefined) native.detach(view)
     this.#allocated.clear()
