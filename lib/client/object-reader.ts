@@ -77,12 +77,19 @@ export class ObjectReader {
   ): Promise<ReadObject<T>> {
     if (typeof object !== 'string') return this.readInline(object, mode, decode)
     const id = object
-    if (this.#connection.remote) return this.#fetch(known ?? (await this.metadata(id)), decode)
-    if (this.#connection.extended) return this.#readOnStore(known ?? (await this.metadata(id)), mode, decode)
+    if (this.#connection.remote) return this.#fetch(known ?? (await this.#metadataOf(id)), decode)
+    if (this.#connection.extended)
+      return this.#readOnStore(known ?? (await this.#metadataOf(id)), mode, decode)
     await this.#refreshReport(mode)
     // A blob cannot be copied shallowly, so nothing can keep it: only its bytes can.
-    if (mode === 'copy' || isBlobId(id)) return this.#readCopy(known ?? (await this.metadata(id)), decode)
+    if (mode === 'copy' || isBlobId(id)) return this.#readCopy(known ?? (await this.#metadataOf(id)), decode)
     return this.#readOnVineyardd(id, mode, decode)
+  }
+
+  /** What is read of a blob is its bytes: it costs no request. */
+  #metadataOf(id: ObjectId): Metadata | Promise<Metadata> {
+    if (!isBlobId(id)) return this.metadata(id)
+    return { id, typename: 'vineyard::Blob', instance_id: this.#connection.info.instanceId }
   }
 
   /** Those that are on this server. */
