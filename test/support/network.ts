@@ -60,6 +60,8 @@ export class Network {
   /** Nothing gets to a namespace or out of it any more, and nobody is told; or it does again. */
   set(name: string, state: 'up' | 'down'): void {
     ip('link', 'set', `${name}v`, state)
+    // The search for the neighbour that began while the link was down would fail what connects now, three seconds after its begin.
+    if (state === 'up') ip('neigh', 'flush', 'dev', this.#bridge)
   }
 
   close(): void {
