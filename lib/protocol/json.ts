@@ -58,24 +58,31 @@ export type Stringifiable =
   | readonly Stringifiable[]
   | { readonly [key: string]: Stringifiable }
 
-/**
- * Text in JSON, in valid Unicode: half a surrogate pair becomes U+FFFD, as in a TextEncoder. An escape of half a pair ends a
- * vineyardd, whose error message would have the bytes around it.
- */
+/** Text in JSON, in valid Unicode: half a surrogate pair becomes U+FFFD, as in a TextEncoder. */
 export function quoteText(text: string): string {
-  return JSON.stringify((text as Unicode).toWellFormed())
+  return withoutHalves(JSON.stringify(text))
 }
-
-/** In Node 20, and not yet in the library of TypeScript that this package is compiled with. */
-type Unicode = string & { toWellFormed(): string }
 
 /** Like JSON.stringify with bigint as an integer, and valid Unicode. */
 export function stringifyJson(value: Stringifiable): string {
+  return withoutHalves(joinJson(value))
+}
+
+/**
+ * A text of JSON.stringify in valid Unicode. An escape of half a pair ends a vineyardd, whose error message would have the
+ * bytes around it. Whole pairs are never escaped, so most messages are only searched, once.
+ */
+function withoutHalves(json: string): string {
+  if (!json.includes('\\ud')) return json
+  // One escape after the other: a backslash that is escaped begins none.
+  return json.replace(/\\(?:ud...|.)/g, escape => (escape.length > 2 ? '\ufffd' : escape))
+}
+
+function joinJson(value: Stringifiable): string {
   switch (typeof value) {
     case 'bigint':
       return value.toString()
     case 'string':
-      return quoteText(value)
     case 'boolean':
     case 'number':
       return JSON.stringify(value)
@@ -85,11 +92,11 @@ export function stringifyJson(value: Stringifiable): string {
       return 'null'
   }
   if (value === null) return 'null'
-  if (Array.isArray(value)) return `[${value.map(stringifyJson).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map(joinJson).join(',')}]`
   let text = ''
   for (const [key, child] of Object.entries(value)) {
     if (child === undefined) continue
-    text += `${text === '' ? '' : ','}${quoteText(key)}:${stringifyJson(child)}`
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${joinJson(child)}`
   }
   return `{${text}}`
 }
