@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { expect } from 'chai'
 import { managers, nodes, output, Project, readmeProgram, root, tarball } from './support.js'
 
@@ -27,6 +27,20 @@ describe('The packed package', () => {
     }
     const scripts = Object.keys(manifest.scripts ?? {})
     expect(scripts).to.not.include.oneOf(['preinstall', 'install', 'postinstall'])
+  })
+
+  it('has what its texts link to and show', async () => {
+    const files = (await output('tar', ['tzf', tarball])).trim().split('\n')
+    const targets: string[] = []
+    for (const file of files.filter(name => name.endsWith('.md'))) {
+      const text = await output('tar', ['xzOf', tarball, file])
+      // Not what is on the web, nor what is in the same text.
+      for (const [, path] of text.matchAll(/\]\(([^):#]+)(?:#[^)]*)?\)/g)) {
+        targets.push(posix.join(posix.dirname(file), path as string))
+      }
+    }
+    expect(targets).to.include('package/benchmarks/chart.svg')
+    expect(targets.filter(path => !files.includes(path))).to.deep.equal([])
   })
 
   it('has a binary that needs glibc 2.28 and no other library', async () => {
