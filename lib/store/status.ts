@@ -1,21 +1,10 @@
+import type { Status } from '../protocol/status.js'
 import type { Engine } from './engine.js'
 
-/** A snapshot of a store. Sizes are bytes. */
-export interface StoreStatus {
+/** What a store says of itself in its own process: more than it tells a client. Sizes are bytes. */
+export interface StoreStatus extends Status {
   /** Always 0: a store is an instance of its own. */
   instanceId: number
-  /** Always 'local', as a vineyardd without etcd says. */
-  deployment: string
-  /** Sum of the requested sizes of all blobs whose memory is in use, deleted ones that are still held included. */
-  memoryUsage: number
-  /** Bytes of the whole pool. */
-  memoryLimit: number
-  /** Connections over the Unix socket. */
-  ipcConnections: number
-  /** Connections over TCP. */
-  rpcConnections: number
-  /** Requests that wait for an object or a name. */
-  deferredRequests: number
   /** Requests that wait for memory. */
   memoryRequests: number
   /** In blobs that clients of this package hold views of. */

@@ -1,25 +1,8 @@
 import { messageText, type JsonObject } from '../../protocol/json.js'
 import type { StoreSnapshot } from '../../protocol/snapshot.js'
+import type { Status } from '../../protocol/status.js'
 import type { Connection } from '../connection.js'
 import { countOf, objectOf } from './reply-fields.js'
-
-/** What a server says of its memory and connections. */
-export interface Status {
-  /** The server's number in its cluster. */
-  instanceId: number | bigint
-  /** 'local', or 'distributed' for a vineyardd with etcd. */
-  deployment: string
-  /** Bytes of live blobs, as they were asked for. */
-  memoryUsage: number
-  /** Bytes of the whole pool. */
-  memoryLimit: number
-  /** Connections over the Unix socket. */
-  ipcConnections: number
-  /** Connections over TCP. */
-  rpcConnections: number
-  /** Requests that wait for something: a chunk, a name, memory. */
-  deferredRequests: number
-}
 
 export async function instanceStatus(connection: Connection): Promise<Status> {
   const reply = await connection.request({ type: 'instance_status_request' }, 'instance_status_reply')
