@@ -1,26 +1,23 @@
 import type { RecordBatch, Schema, TypeMap } from 'apache-arrow'
 import { abortable, abortableSoon, AbortError, throwIfAborted } from '../abort.js'
-import { allocateBlobs, dropBlobs } from '../client/blob-allocation.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { dropBuffer } from '../client/requests/blobs.js'
 import { instanceStatus } from '../client/requests/status.js'
 import { openStream, stopStream, writeMode } from '../client/requests/streams.js'
 import { objectBytes } from '../client/object-bytes.js'
 import { endsSoon } from '../client/patience.js'
 import { Status, VineyardError } from '../errors.js'
-import { native } from '../native.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
 import { checkOptions, isInteger, isSignal } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
-import type { Payload } from '../protocol/payload.js'
 import type { WindowLimits } from '../protocol/window.js'
 import { BatchedSender } from './batched-sender.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import { emptyBatch } from './empty-batch.js'
 import type { ChunkSink } from './chunk-source.js'
+import { LentMemory } from './lent-memory.js'
 import { ProducerGuard } from './producer-guard.js'
 import { Serial } from './serial.js'
 import { StepwiseSender } from './stepwise-sender.js'
@@ -76,8 +73,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #appends = new Serial()
   /** Ends every wait of this writer; its reason is what they reject with. */
   readonly #stopped = new AbortController()
-  /** Memory handed out by `allocate` that has not been appended; over TCP it has no blob yet. */
-  readonly #allocated = new Map<ArrayBuffer, Payload | undefined>()
+  /** What `allocate` has handed out. */
+  readonly #lent: LentMemory
   readonly #unsubscribe: (() => void)[] = []
   #onFailed: ((error: VineyardError) => void) | undefined
   #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open'
@@ -101,6 +98,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#sender = connection.extended
       ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
       : new StepwiseSender(connection, target.id, target.counters, guard)
+    this.#lent = new LentMemory(connection, this.#sender, target.counters, guard)
     this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
     guard?.onFailed(error => this.#lost(error))
     this.#memoryLimit = memoryLimit
@@ -264,36 +262,22 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async #allocate(size: number, signal: AbortSignal): Promise<Buffer> {
     this.#checkOpen()
     throwIfAborted(signal)
-    if (this.#connection.remote) {
-      const memory = Buffer.allocUnsafeSlow(size)
-      this.#allocated.set(memory.buffer, undefined)
-      return memory
-    }
-    let payload: Payload
     try {
-      if (this.#sender.allocate !== undefined) payload = await this.#sender.allocate(size, signal)
-      else {
-        const options = { wait: true, scoped: true, signal, counters: this.#counters }
-        ;[payload] = (await allocateBlobs(this.#connection, [size], options)) as [Payload]
-      }
+      return await this.#lent.lend(size, signal)
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
-    const view = this.#connection.descriptors.region(payload).writableView(payload.offset, size)
-    this.#allocated.set(view, payload)
-    this.#guard?.allocated([payload.id])
-    return Buffer.from(view)
   }
 
   async #send(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<Sent> {
     this.#checkOpen()
     throwIfAborted(signal)
     if (isObjectId(value)) return this.#sendObject(value, signal)
-    if (value instanceof Uint8Array && this.#allocated.has(value.buffer as ArrayBuffer)) {
+    if (value instanceof Uint8Array && this.#lent.has(value.buffer)) {
       return this.#sendAllocated(value.buffer as ArrayBuffer, signal)
     }
-    if (this.#allocated.size > 0) {
-      const placed = this.#encoder.placed?.(value as In, buffer => this.#allocated.has(buffer as ArrayBuffer))
+    if (this.#lent.any) {
+      const placed = this.#encoder.placed?.(value as In, buffer => this.#lent.has(buffer))
       if (placed !== undefined) return this.#sendPlaced(value as In, placed, signal)
     }
     return this.#sendValue(value as In, signal)
@@ -332,42 +316,31 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /** A value that was filled in place; where a chunk cannot be made of that memory it is copied, and the memory freed. */
   async #sendPlaced(value: In, placed: PlacedLayout, signal: AbortSignal): Promise<Sent> {
     const { buffer } = placed
-    const payload = this.#allocated.get(buffer)
+    const blob = this.#lent.blobOf(buffer)
     const { sendPlaced } = this.#sender
-    if (payload !== undefined && sendPlaced?.canSend(placed.template) === true) {
-      return this.#sendWith(payload.size, signal, () => {
-        this.#take(buffer, payload)
-        return sendPlaced.send(placed, payload)
+    if (blob !== undefined && sendPlaced?.canSend(placed.template) === true) {
+      return this.#sendWith(blob.size, signal, () => {
+        this.#lent.take(buffer, blob)
+        return sendPlaced.send(placed, blob)
       })
     }
     const sent = await this.#sendValue(value, signal)
-    this.#allocated.delete(buffer)
-    if (payload === undefined) native.detachOwn(buffer)
-    else native.detach(buffer)
-    if (payload !== undefined) await dropBuffer(this.#connection, payload.id).catch(() => {})
+    await this.#lent.free(buffer)
     return sent
   }
 
   #sendAllocated(buffer: ArrayBuffer, signal: AbortSignal): Promise<Sent> {
-    const payload = this.#allocated.get(buffer)
-    if (payload !== undefined) {
-      return this.#sendWith(payload.size, signal, () => {
-        this.#take(buffer, payload)
-        return this.#sender.sendBlob(payload)
+    const blob = this.#lent.blobOf(buffer)
+    if (blob !== undefined) {
+      return this.#sendWith(blob.size, signal, () => {
+        this.#lent.take(buffer, blob)
+        return this.#sender.sendBlob(blob)
       })
     }
     return this.#sendWith(buffer.byteLength, signal, () => {
-      this.#allocated.delete(buffer)
-      // Taken from its owner as shared memory would be.
-      const taken = structuredClone(buffer, { transfer: [buffer] })
-      return this.#sender.send(BlobDraft.copyOf(taken), taken.byteLength, signal)
+      const bytes = this.#lent.takeBytes(buffer)
+      return this.#sender.send(BlobDraft.copyOf(bytes), bytes.byteLength, signal)
     })
-  }
-
-  /** Takes memory from `allocate` away from whoever filled it. */
-  #take(buffer: ArrayBuffer, payload: Payload): void {
-    this.#allocated.delete(buffer)
-    this.#connection.descriptors.region(payload).closeWritable(payload.offset, buffer)
   }
 
   /** Sends one chunk when the window has room for it. */
@@ -471,10 +444,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /** When nothing is being appended any more. */
   async #freeAllocated(): Promise<void> {
     await this.#appends.idle()
-    const payloads = [...this.#allocated.values()].filter(payload => payload !== undefined)
-    for (const [view, payload] of this.#allocated) if (payload !== undefined) native.detach(view)
-    this.#allocated.clear()
-    await dropBlobs(this.#connection, payloads)
+    await this.#lent.freeAll()
   }
 }
 
