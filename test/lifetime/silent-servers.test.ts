@@ -1,7 +1,7 @@
 import { finished } from 'node:stream/promises'
 import { expect } from 'chai'
-import { ByteStream, connect, VineyardError, type Client } from 'vineyard-streams'
-import type { Connection } from '#dist/client/connection.js'
+import { ByteStream, connect, type Client } from 'vineyard-streams'
+import { loseConnection } from '../support/lost-connection.js'
 import { kill, servers, type Victim } from '../support/victims.js'
 import { outcome } from '../support/outcome.js'
 import { rejection } from '../support/rejection.js'
@@ -216,15 +216,10 @@ for (const [name, start] of Object.entries(servers)) {
       await server.close()
     })
 
-    function lose(): void {
-      const { connection } = Reflect.get(client, 'core') as { connection: Connection }
-      connection.lose(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', 'lost by the test'))
-    }
-
     it('a reader that waits can be closed', async () => {
       const reader = await stream.openReader()
       const next = outcome(() => reader.next())
-      lose()
+      loseConnection(client)
       // On a vineyardd nothing would wake it if its producer died.
       if (name !== 'the store') expect(await next).to.equal('CONNECTION_LOST')
       await reader.close()
@@ -235,7 +230,7 @@ for (const [name, start] of Object.entries(servers)) {
       const writer = await stream.openWriter()
       const reader = await (await ByteStream.open(other, stream.id)).openReader()
       await writer.append(Buffer.from('chunk'))
-      lose()
+      loseConnection(client)
       const finish = await outcome(() => writer.finish())
       if (name === 'the store') {
         expect(finish).to.equal('nothing')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, RecordBatchStream } from 'vineyard-streams'
+import { connect, type VineyardStream } from 'vineyard-streams'
 import { receiveJob, tell } from '../../support/child.js'
 
 /** Takes one end of each stream and does nothing with it until it is killed. */
@@ -11,7 +11,7 @@ const { socket, end, streams } = await receiveJob<{
 const client = await connect(socket)
 const ends: unknown[] = []
 for (const id of streams) {
-  const stream = await RecordBatchStream.open(client, id)
+  const stream = await client.get<VineyardStream>(id)
   ends.push(await (end === 'reader' ? stream.openReader() : stream.openWriter()))
 }
 await tell({ taken: ends.length })
