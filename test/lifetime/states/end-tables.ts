@@ -108,7 +108,7 @@ const afterTheEnd = {
   'peer gone': 'STREAM_FAILED',
   'connection lost': 'nothing | CONNECTION_LOST',
   'server gone': 'CONNECTION_LOST',
-  'server silent': 'TIMEOUT',
+  'server silent': 'TIMEOUT | CONNECTION_LOST',
   'waiting, server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST'
 }
 
@@ -139,7 +139,7 @@ export const writerTable: Table<WriterState, StreamWriter> = {
       ...afterTheEnd,
       open: 'id',
       waiting: 'id',
-      'server silent': 'waits, then CLOSED | TIMEOUT',
+      'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST',
       'connection lost': 'id | CONNECTION_LOST',
       dropped: 'STREAM_FAILED | id',
       'peer gone': 'STREAM_FAILED | id'
@@ -151,7 +151,7 @@ export const writerTable: Table<WriterState, StreamWriter> = {
       ...afterTheEnd,
       open: 'id',
       waiting: 'id',
-      'server silent': 'waits, then CLOSED | TIMEOUT',
+      'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST',
       'connection lost': 'id | CONNECTION_LOST',
       dropped: 'STREAM_FAILED | id',
       'peer gone': 'STREAM_FAILED | id'

@@ -90,7 +90,7 @@ const writeStreamEnds = {
   'peer gone': 'STREAM_FAILED',
   'connection lost': 'nothing | CONNECTION_LOST',
   'server gone': 'CONNECTION_LOST',
-  'server silent': 'TIMEOUT'
+  'server silent': 'TIMEOUT | CONNECTION_LOST'
 }
 
 export const writeStreamTable: Table<WriteStreamState, TypedWritable<unknown>> = {
@@ -113,7 +113,7 @@ export const writeStreamTable: Table<WriteStreamState, TypedWritable<unknown>> =
       'peer gone': 'ERR_STREAM_DESTROYED',
       'connection lost': 'nothing | ERR_STREAM_DESTROYED',
       'server gone': 'ERR_STREAM_DESTROYED',
-      'server silent': 'waits, then CLOSED | TIMEOUT'
+      'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST'
     }
   ],
   'end()': [
