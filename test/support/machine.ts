@@ -51,8 +51,7 @@ export class Machine {
     const [program = '', ...args] = shell
     const child = spawn(program, args, {
       cwd: this.folder,
-      // A sanitizer that is preloaded into Node must not be loaded into other programs.
-      env: { ...process.env, LD_PRELOAD: '', VINEYARD_IPC_SOCKET: this.socket },
+      env: { ...process.env, VINEYARD_IPC_SOCKET: this.socket },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own: whatever the shell starts ends with it.
       detached: true
