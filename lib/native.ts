@@ -36,6 +36,8 @@ export interface Channel {
   start(handlers: ChannelHandlers): void
   /** Sends one frame, at once as far as the socket takes it. Returns how many bytes are queued in this process. */
   send(frame: string): number
+  /** The same for several short frames, in one call of the system. */
+  sendAll(frames: readonly string[]): number
   /** Sends one byte that carries a duplicate of `fd`; `fd` stays the caller's. Keeps its order with frames. */
   sendFd(fd: number): number
   /** Bytes accepted by `send` that the socket has not taken. */

@@ -4,7 +4,7 @@ import '../diagnostics/debug-log.js'
 import { traced } from '../diagnostics/trace.js'
 import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
-import { native, type ChannelMessage, type NativeError } from '../native.js'
+import { native, type Channel, type ChannelMessage, type NativeError } from '../native.js'
 import { readEvent, type StoreEvent } from '../protocol/extension.js'
 import {
   messageText,
@@ -46,6 +46,8 @@ export class Connection {
   #info: ServerInfo | undefined
   /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
   #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
+  /** Requests of this turn of the event loop that go out at its end. */
+  readonly #outgoing: string[] = []
   #holds = 0
   /** Whether it keeps the process alive. */
   #keeps = false
@@ -125,6 +127,11 @@ export class Connection {
   /** Whether blobs travel through this connection instead of being mapped. */
   get remote(): boolean {
     return this.#exchange !== undefined
+  }
+
+  /** Whether the server runs in this process's pid namespace, or in one below: who asks the kernel gets 0 otherwise. */
+  get seesServer(): boolean {
+    return !(this.#channel instanceof TcpChannel) && (this.#channel as Channel).peer.pid !== 0
   }
 
   get closed(): boolean {
@@ -271,10 +278,25 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#line.push({ ...kind, resolve, reject })
       this.#updateRef()
-      const send = (): void => void this.#channel.send(text)
-      if (this.#exchange === undefined) send()
-      else this.#exchange.transmit(send)
+      if (this.#exchange !== undefined) this.#exchange.transmit(() => void this.#channel.send(text))
+      else if (this.#info?.extension === 0) this.#sendSoon(text)
+      else this.#channel.send(text)
     })
+  }
+
+  /**
+   * Requests to a vineyardd come in handfuls, one for each step of a chunk, and a call of the system that wakes it costs more
+   * than making one: what a turn asks for goes out together, before the event loop goes on.
+   */
+  #sendSoon(text: string): void {
+    this.#outgoing.push(text)
+    if (this.#outgoing.length === 1) process.nextTick(() => this.#sendOutgoing())
+  }
+
+  #sendOutgoing(): void {
+    if (this.#outgoing.length === 0) return
+    this.#channel.sendAll(this.#outgoing)
+    this.#outgoing.length = 0
   }
 
   /** A vineyardd is waited for until it has answered everything. */
@@ -395,6 +417,7 @@ export class Connection {
 
   #finish(error: VineyardError, queued: 'flush' | 'discard' = 'discard'): void {
     if (this.#failure !== undefined) return
+    this.#sendOutgoing()
     this.#failure = error
     if (errorChannel.hasSubscribers && error.code !== 'ERR_VINEYARD_CLOSED')
       errorChannel.publish({ error, stream: undefined, end: undefined, address: this.#address })

@@ -29,6 +29,7 @@ export type FrameChannel = Pick<
   Channel,
   | 'start'
   | 'send'
+  | 'sendAll'
   | 'sendFd'
   | 'queued'
   | 'limitFrames'
@@ -103,6 +104,11 @@ export class TcpChannel implements FrameChannel {
     this.#cork()
     this.#socket.write(bytes)
     return this.#socket.writableLength
+  }
+
+  sendAll(frames: readonly string[]): number {
+    for (const frame of frames) this.send(frame)
+    return this.queued
   }
 
   sendFd(): number {

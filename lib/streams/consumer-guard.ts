@@ -36,7 +36,8 @@ export class ConsumerGuard {
 
   /** The stream has failed and everything in it was pulled: `pulled` chunks. */
   async failed(pulled: number): Promise<void> {
-    await deleteUnpushed(new ImpatientRequests(this.#core.connection), this.#stream, pulled)
+    const { connection } = this.#core
+    await deleteUnpushed(new ImpatientRequests(connection), connection, this.#stream, pulled)
   }
 
   close(): void {

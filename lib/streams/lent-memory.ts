@@ -52,7 +52,7 @@ export class LentMemory {
     const blob = await this.#allocate(size, signal)
     const view = this.#connection.descriptors.region(blob).writableView(blob.offset, size)
     this.#buffers.set(view, blob)
-    this.#guard?.allocated([blob.id])
+    this.#guard?.handedOut(blob.id)
     return Buffer.from(view)
   }
 

@@ -4,11 +4,11 @@ import { leaseTypename } from '../client/object-reader.js'
 import { deleteData, label, listData } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { lifeOf } from '../memory/identity.js'
-import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { endLabel, labelsOf, labelText, notesTypename, parseUnpushed, type Labels } from './stream-labels.js'
+import { notesTypename } from './notes-object.js'
+import { endLabel, labelsOf, labelText, type Labels } from './stream-labels.js'
 import { pullToTheEnd } from './teardown.js'
-import { deleteUnpushed } from './unpushed.js'
+import { deleteUnpushed, readNotes } from './unpushed.js'
 
 /** Marks the streams that have been swept. */
 const sweptLabel = 'vineyard_streams.swept'
@@ -50,10 +50,11 @@ export async function sweepLeases(connection: Connection): Promise<void> {
 /** Frees what dead producers had allocated of streams that have been dropped since, and their notes. */
 async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>): Promise<void> {
   const notes = await listData(connection, notesTypename, false, noLimit)
-  for (const { id, stream, owner, ...meta } of notes) {
+  for (const meta of notes) {
+    const { id, stream, owner } = meta
     if (streams.has(stream as ObjectId) || typeof owner !== 'string' || lifeOf(owner) !== 'dead') continue
-    const blobs = parseUnpushed(labelsOf(meta as Metadata))?.blobs ?? []
-    await deleteData(connection, [...blobs, id], { force: false, deep: true })
+    const unpushed = await readNotes(connection, [meta])
+    await deleteData(connection, [...unpushed.keys(), id], { force: false, deep: true })
   }
 }
 
@@ -73,7 +74,7 @@ async function sweepStream(core: ClientCore, stream: ObjectId): Promise<void> {
     await stopStream(connection, stream, true).catch(() => {})
     await pullToTheEnd(puller, stream)
     await dropStream(connection, stream).catch(() => {})
-    await deleteUnpushed(connection, stream, undefined)
+    await deleteUnpushed(connection, connection, stream, undefined)
     await label(connection, stream, { [sweptLabel]: '1' })
     puller.close()
   })

@@ -1,13 +1,16 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { createData, deleteData, exists, getData, label } from '../client/requests/metadata.js'
+import { endsSoon } from '../client/patience.js'
+import { deleteData, exists, label } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
-import { ownIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { LabelledNotes } from './labelled-notes.js'
 import { sweepLeases } from './orphans.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'
-import { formatUnpushed, notesLabel, notesTypename, unpushedLabel } from './stream-labels.js'
+import type { ProducerNotes } from './producer-notes.js'
+import { SharedNotes } from './shared-notes.js'
+import { notesLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
 const losses = {
@@ -17,10 +20,10 @@ const losses = {
 
 /**
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
- * a producer that is killed between the allocation of a blob and the label that names it leaves that blob, because nobody
- * can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came; and the
- * members of chunks whose writer had ended before their consumer was killed, because the server deletes their chunks, the
- * only way to them.
+ * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
+ * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
+ * and the members of chunks whose writer had ended before their consumer was killed, because the server deletes their
+ * chunks, the only way to them.
  */
 export class ProducerGuard {
   readonly #core: ClientCore
@@ -28,21 +31,20 @@ export class ProducerGuard {
   readonly #stream: ObjectId
   readonly #window: PolledWindow
   readonly #peer: PeerGuard
-  /** Blobs that are allocated and not pushed. */
-  readonly #unpushed = new Set<ObjectId>()
+  /** Undefined where the server would not take any. */
+  #notes: ProducerNotes | undefined
   #pushed = 0
-  /** The object whose label names them: the stream's, or one of its own. */
-  #notes: ObjectId
   /** Nobody is left to read what was pushed. */
   #unread = false
   #onFailed: ((error: VineyardError) => void) | undefined
+  #idle = (): Promise<void> => Promise.resolve()
   #unsubscribe = (): void => {}
+  #cleaning: Promise<void> = Promise.resolve()
 
   private constructor(core: ClientCore, connection: Connection, stream: ObjectId, window: PolledWindow) {
     this.#core = core
     this.#connection = connection
     this.#stream = stream
-    this.#notes = stream
     this.#window = window
     this.#peer = new PeerGuard(core, stream, 'producer', why => void this.#onConsumerGone(why))
   }
@@ -55,37 +57,44 @@ export class ProducerGuard {
   ): Promise<ProducerGuard> {
     const guard = new ProducerGuard(core, connection, stream, window)
     await guard.#makeNotes().catch(() => {})
-    await guard.#peer.introduce(connection, guard.#notes === stream ? {} : { [notesLabel]: guard.#notes })
+    await guard.#peer.introduce(connection, guard.#notesLabels)
     return guard
   }
 
-  /** Of a stream that other instances know, each label is a write to etcd: what changes often is written elsewhere. */
   async #makeNotes(): Promise<void> {
-    const [meta] = await getData(this.#connection, [this.#stream])
-    if (meta?.['transient'] !== false) return
-    const content = {
-      typename: notesTypename,
-      nbytes: 0,
-      transient: true,
-      instance_id: this.#connection.info.instanceId,
-      stream: this.#stream,
-      owner: ownIdentity()
+    const [connection, stream] = [this.#connection, this.#stream]
+    // Nobody may free memory that somebody may live to write to, and of who is in another pid namespace nothing is certain.
+    if (connection.seesServer) {
+      const onGrown = (): void => {
+        label(connection, stream, this.#notesLabels).catch(() => {})
+      }
+      this.#notes = await SharedNotes.create(connection, stream, onGrown).catch(() => undefined)
     }
-    ;[this.#notes] = (await createData(this.#connection, [content])) as [ObjectId]
+    this.#notes ??= await LabelledNotes.create(connection, stream)
   }
 
-  /** `listener` is told once when the consumer died, or when nobody would notice that any more. */
-  onFailed(listener: (error: VineyardError) => void): void {
+  get #notesLabels(): Record<string, string> {
+    return this.#notes === undefined ? {} : { [notesLabel]: this.#notes.ids.join(' ') }
+  }
+
+  /**
+   * `listener` is told once when the consumer died, or when nobody would notice that any more. `idle` resolves when nothing
+   * is being made or pushed: until then nothing is deleted.
+   */
+  onFailed(listener: (error: VineyardError) => void, idle: () => Promise<void>): void {
     this.#onFailed = listener
+    this.#idle = idle
     this.#unsubscribe = onUnwatched(this.#core, listener)
   }
 
-  /** Names blobs, so that the consumer can free them when this process does not get to push them. */
+  /** Names the blobs of the next chunk, so that the consumer can free them when this process does not get to push it. */
   allocated(blobs: readonly ObjectId[]): void {
-    for (const blob of blobs) this.#unpushed.add(blob)
-    const text = formatUnpushed({ pushed: this.#pushed, blobs: [...this.#unpushed] })
-    // It goes out before anything that is done with them; the answer tells nothing.
-    label(this.#connection, this.#notes, { [unpushedLabel]: text }).catch(() => {})
+    this.#notes?.add(blobs, this.#pushed)
+  }
+
+  /** Names a blob that may become any chunk, or none. */
+  handedOut(blob: ObjectId): void {
+    this.#notes?.add([blob], undefined)
   }
 
   /** One more chunk was pushed. */
@@ -95,7 +104,7 @@ export class ProducerGuard {
 
   /** Blobs that have been pushed, or freed. */
   settled(blobs: readonly ObjectId[]): void {
-    for (const blob of blobs) this.#unpushed.delete(blob)
+    this.#notes?.remove(blobs)
   }
 
   /** Ends the stream as failed, and looks whether anybody is left to read what was pushed. */
@@ -112,8 +121,15 @@ export class ProducerGuard {
    * After `fail`: deletes what was pushed and not consumed where nobody is left to read it, with all its parts, because
    * dropping a stream deletes chunks that are objects only shallowly.
    */
-  async cleanUp(): Promise<void> {
-    if (this.#notes !== this.#stream) await this.#delete([this.#notes]).catch(() => {})
+  cleanUp(): Promise<void> {
+    return (this.#cleaning = this.#cleaning.then(() => this.#cleanUp()))
+  }
+
+  async #cleanUp(): Promise<void> {
+    // A vineyardd may end on objects whose members are deleted while they are made.
+    if (!(await endsSoon(this.#idle()))) return
+    const notes = await this.#notes?.close()
+    if (notes !== undefined) await this.#delete(notes).catch(() => {})
     if (!this.#unread) return
     const control = this.#core.connection
     await Promise.allSettled([this.#delete(this.#window.remains), dropStream(control, this.#stream)])

@@ -311,7 +311,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
     const control = new ImpatientRequests(this.#core.connection)
     const puller = new ImpatientRequests(this.#connection)
-    const lost = await discardStream(control, puller, id, name, {
+    const lost = await discardStream(this.#core.connection, control, puller, id, name, {
       idle: () => this.#calls.idle(),
       pulled: () => this.#feed.pulled ?? 0
     })

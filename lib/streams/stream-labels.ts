@@ -6,10 +6,7 @@
  *   it has the stream's mark on. Foreign ends have none.
  * - `vineyard_streams.producer_beat`, `…consumer_beat`: changes every second while the end lives, from when it has seen
  *   that the other one lives in another pid namespace.
- * - `vineyard_streams.unpushed`: how many chunks the producer had pushed, a colon, and the ids of the blobs that it has
- *   allocated and not pushed by then, so that they can be freed after it. It changes with each chunk, and a label of a
- *   persistent object is a write to etcd: of a persistent stream it is a label of the producer's notes instead, a
- *   transient object (`vineyard::NodeStreamNotes`), whose id is the label `vineyard_streams.notes` of the stream.
+ * - `vineyard_streams.notes`: the ids of the objects with the producer's notes (producer-notes.ts), separated by spaces.
  */
 import type { Requester } from '../client/connection.js'
 import { getData } from '../client/requests/metadata.js'
@@ -23,9 +20,7 @@ export const otherEnd = { producer: 'consumer', consumer: 'producer' } as const
 
 export const endLabel = (end: End): string => `vineyard_streams.${end}`
 export const beatLabel = (end: End): string => `vineyard_streams.${end}_beat`
-export const unpushedLabel = 'vineyard_streams.unpushed'
 export const notesLabel = 'vineyard_streams.notes'
-export const notesTypename = 'vineyard::NodeStreamNotes'
 
 export type Labels = Readonly<Record<string, unknown>>
 
@@ -56,24 +51,7 @@ export async function readLabels(
   return new Map(metas.map(meta => [meta.id, labelsOf(meta)]))
 }
 
-export interface Unpushed {
-  /** How many chunks had been pushed before. */
-  pushed: number
-  blobs: ObjectId[]
-}
-
-export function formatUnpushed({ pushed, blobs }: Unpushed): string {
-  return `${pushed}:${blobs.join(' ')}`
-}
-
-/** The producer's notes, where they are an object of their own. */
-export function notesOf(labels: Labels): ObjectId | undefined {
-  const id = labelText(labels, notesLabel)
-  return isObjectId(id) ? id : undefined
-}
-
-export function parseUnpushed(labels: Labels): Unpushed | undefined {
-  const [, pushed, blobs] = /^([0-9]+):(.*)$/.exec(labelText(labels, unpushedLabel) ?? '') ?? []
-  if (pushed === undefined || blobs === undefined) return undefined
-  return { pushed: Number(pushed), blobs: blobs.split(' ').filter(isObjectId) }
+/** The objects with the producer's notes. */
+export function notesOf(labels: Labels): ObjectId[] {
+  return (labelText(labels, notesLabel) ?? '').split(' ').filter(isObjectId)
 }

@@ -137,7 +137,13 @@ export abstract class VineyardStream<
   async drop(): Promise<void> {
     const core = await this.#coreOf(this.client)
     await core.connect(async puller => {
-      const lost = await discardStream(core.connection, puller, this.id, await this.#currentName())
+      const lost = await discardStream(
+        core.connection,
+        core.connection,
+        puller,
+        this.id,
+        await this.#currentName()
+      )
       if (lost !== undefined) throw lost
       puller.close()
     })

@@ -1,4 +1,4 @@
-import type { Requester } from '../client/connection.js'
+import type { Connection, Requester } from '../client/connection.js'
 import { endsSoon } from '../client/patience.js'
 import { VineyardError } from '../errors.js'
 import { pullChunk } from '../client/requests/chunks.js'
@@ -21,10 +21,11 @@ export interface DiscardingReader {
  * producer has left, the stream's object and its name. Never rejects, but answers with why the server could not be told,
  * if it could not: then a pull that waits goes on waiting.
  *
- * `puller` pulls from the stream; its waiting pull, if there is one, ends with this. `reader` is whose connection that is,
- * if it has the stream's read mark.
+ * `control` stands for `connection`, for whoever waits only so long. `puller` pulls from the stream; its waiting pull, if
+ * there is one, ends with this. `reader` is whose connection that is, if it has the stream's read mark.
  */
 export async function discardStream(
+  connection: Connection,
   control: Requester,
   puller: Requester,
   stream: ObjectId,
@@ -42,7 +43,7 @@ export async function discardStream(
     }
     const before = reader === undefined ? await pulledByNobody(puller, stream) : reader.pulled()
     const pulled = await pullToTheEnd(puller, stream)
-    await deleteUnpushed(control, stream, before === undefined ? undefined : before + pulled)
+    await deleteUnpushed(control, connection, stream, before === undefined ? undefined : before + pulled)
   }
   const [lost] = await Promise.all([
     unanswered(dropStream(control, stream)),

@@ -133,6 +133,8 @@ export class NotifiedWindow implements Window {
 /** On a vineyardd nothing tells that a chunk was consumed, but its id vanishes with the next pull. */
 const firstPollMs = 1
 const longestPollMs = 20
+/** Chunks that one question is about at most. */
+const longestStride = 16
 
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
@@ -140,6 +142,8 @@ export class PolledWindow implements Window {
   readonly #counters: Counters
   readonly #outstanding: { id: ObjectId; bytes: number; parts: readonly ObjectId[] }[] = []
   #bytes = 0
+  /** How many chunks the next question is about: more while the consumer is fast, because each costs the server something. */
+  #stride = 1
 
   constructor(connection: Connection, limits: WindowLimits, counters: Counters) {
     this.#connection = connection
@@ -190,12 +194,16 @@ export class PolledWindow implements Window {
     this.#outstanding.length = 0
   }
 
-  /** Forgets the oldest chunk if it is gone. Chunks are consumed in order, so only that one needs to be asked for. */
+  /** Forgets the oldest chunks that are gone, if any. They are consumed in order, so the last of them stands for all. */
   async #dropConsumed(): Promise<boolean> {
-    const [oldest] = this.#outstanding
-    if (oldest === undefined || (await exists(this.#connection, oldest.id))) return false
-    this.#outstanding.shift()
-    this.#bytes -= oldest.bytes
-    return true
+    const count = Math.min(this.#stride, this.#outstanding.length)
+    const last = this.#outstanding[count - 1]
+    if (last !== undefined && !(await exists(this.#connection, last.id))) {
+      for (const { bytes } of this.#outstanding.splice(0, count)) this.#bytes -= bytes
+      this.#stride = Math.min(2 * this.#stride, longestStride)
+      return true
+    }
+    this.#stride = 1
+    return count > 1 && this.#dropConsumed()
   }
 }

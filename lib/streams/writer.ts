@@ -100,7 +100,10 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       : new StepwiseSender(connection, target.id, target.counters, guard)
     this.#lent = new LentMemory(connection, this.#sender, target.counters, guard)
     this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
-    guard?.onFailed(error => this.#lost(error))
+    guard?.onFailed(
+      error => this.#lost(error),
+      () => this.#appends.idle()
+    )
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
       connection.onEvent(event => {

@@ -43,6 +43,7 @@ void Channel::Define(EnvState& state) {
             {
                 W::Method<&Channel::Start>("start"),
                 W::Method<&Channel::Send>("send"),
+                W::Method<&Channel::SendAll>("sendAll"),
                 W::Method<&Channel::SendFd>("sendFd"),
                 W::Getter<&Channel::Queued>("queued"),
                 W::Method<&Channel::LimitFrames>("limitFrames"),
@@ -150,13 +151,49 @@ void Channel::SendLong(napi_value text) {
   std::string frame(kHeader + length, '\0');
   napi_get_value_string_utf8(env, text, frame.data() + kHeader, length + 1, &length);
   WriteHeader(frame.data(), length);
+  SendWhole(std::move(frame));
+}
+
+void Channel::SendWhole(std::string bytes) {
   size_t sent = 0;
   if (queue_.empty()) {
-    const ssize_t result = SendBytes(socket_.get(), frame.data(), frame.size());
+    const ssize_t result = SendBytes(socket_.get(), bytes.data(), bytes.size());
     if (result < 0) return WriteFailed(static_cast<int>(-result));
     sent = static_cast<size_t>(result);
   }
-  if (sent < frame.size()) queue_.Append(std::move(frame), sent);
+  if (sent < bytes.size()) queue_.Append(std::move(bytes), sent);
+}
+
+Napi::Value Channel::SendAll(const Napi::CallbackInfo& call) {
+  if (!CheckUsable(call, "sendAll")) return {};
+  napi_env env = call.Env();
+  bool is_array = false;
+  uint32_t count = 0;
+  napi_is_array(env, call[0], &is_array);
+  if (is_array) napi_get_array_length(env, call[0], &count);
+  std::string frames;
+  for (uint32_t index = 0; index < count; index++) {
+    napi_value text;
+    size_t length = 0;
+    // Each is measured first: this is for what is short, where that costs little.
+    if (napi_get_element(env, call[0], index, &text) != napi_ok ||
+        napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) {
+      is_array = false;
+      break;
+    }
+    const size_t start = frames.size();
+    frames.resize(start + kHeader + length + 1);
+    napi_get_value_string_utf8(env, text, frames.data() + start + kHeader, length + 1, &length);
+    WriteHeader(frames.data() + start, length);
+    frames.pop_back();
+  }
+  if (!is_array) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "frames must be an array of strings");
+    return {};
+  }
+  if (phase_ == Phase::lost || write_error_ != 0 || frames.empty()) return Accepted(call);
+  SendWhole(std::move(frames));
+  return Accepted(call);
 }
 
 Napi::Value Channel::SendFd(const Napi::CallbackInfo& call) {

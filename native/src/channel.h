@@ -45,6 +45,7 @@ class Channel final : public Closable {
 
   Napi::Value Start(const Napi::CallbackInfo& call);
   Napi::Value Send(const Napi::CallbackInfo& call);
+  Napi::Value SendAll(const Napi::CallbackInfo& call);
   Napi::Value SendFd(const Napi::CallbackInfo& call);
   Napi::Value Queued(const Napi::CallbackInfo& call);
   Napi::Value LimitFrames(const Napi::CallbackInfo& call);
@@ -61,6 +62,7 @@ class Channel final : public Closable {
   Napi::Value Accepted(const Napi::CallbackInfo& call);
 
   void SendLong(napi_value text);
+  void SendWhole(std::string bytes);
   void SendFrame(const char* bytes, size_t size);
   void WriteFailed(int error);
 

@@ -19,6 +19,8 @@ export interface ProducerJob {
   haltInsteadOf?: string
   /** Stop for ever with memory that was allocated and not appended. */
   haltAllocated?: boolean
+  /** How many times; once if it does not say. */
+  allocates?: number
 }
 
 export interface ConsumerJob {

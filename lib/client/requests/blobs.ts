@@ -59,10 +59,17 @@ export async function dropBuffer(connection: Requester, id: ObjectId): Promise<v
   await connection.request({ type: 'drop_buffer_request', id: objectIdToBigInt(id) }, 'drop_buffer_reply')
 }
 
-/** Unknown ids are left out of the answer. On a connection with the extension each named blob is leased once. */
-export async function getBuffers(connection: Connection, ids: readonly ObjectId[]): Promise<Payload[]> {
+/**
+ * Unknown ids are left out of the answer. On a connection with the extension each named blob is leased once. A blob that is
+ * not sealed is an error unless `unsealed` says that it may be one.
+ */
+export async function getBuffers(
+  connection: Connection,
+  ids: readonly ObjectId[],
+  unsealed = false
+): Promise<Payload[]> {
   const reply = await connection.request(
-    { type: 'get_buffers_request', ids: ids.map(objectIdToBigInt), unsafe: false },
+    { type: 'get_buffers_request', ids: ids.map(objectIdToBigInt), unsafe: unsealed },
     'get_buffers_reply'
   )
   return arrayOf(reply, 'payloads').map(decodePayload)
@@ -85,12 +92,13 @@ export async function createRemoteBuffer(
 /** Over TCP: the bytes of blobs, in memory of their own. Unknown ids are left out. */
 export async function getRemoteBuffers(
   connection: Connection,
-  ids: readonly ObjectId[]
+  ids: readonly ObjectId[],
+  unsealed = false
 ): Promise<Map<ObjectId, Uint8Array>> {
   const bytes = new Map<ObjectId, Uint8Array>()
   const numbered = Object.fromEntries(ids.map((id, index) => [String(index), objectIdToBigInt(id)]))
   await connection.download(
-    { type: 'get_remote_buffers_request', num: ids.length, ...numbered, unsafe: false },
+    { type: 'get_remote_buffers_request', num: ids.length, ...numbered, unsafe: unsealed },
     'get_buffers_reply',
     reply =>
       arrayOf(reply, 'payloads').map(payload => {

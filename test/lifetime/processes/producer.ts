@@ -39,7 +39,7 @@ try {
   for (; number < job.chunks; number += 1) {
     if (number === job.haltAfter) await halt()
     if (job.haltAllocated === true && number > 0) {
-      await writer.allocate(job.bytes)
+      for (let count = 0; count < (job.allocates ?? 1); count += 1) await writer.allocate(job.bytes)
       await halt()
     }
     const batch = numberedBatch(number, job.bytes, values)

@@ -33,6 +33,28 @@ describe('native Channel', () => {
     far.close()
   })
 
+  it('sends several frames at once, in order with those before and after', async () => {
+    const [near, far] = await server.pair()
+    const texts = ['first', '', 'größer', 'x'.repeat(100_000)]
+    near.send('before')
+    expect(near.sendAll(texts.slice(0, 3))).to.equal(0)
+    near.sendAll([])
+    const big = 'y'.repeat(10 * MiB)
+    near.send(big)
+    // The socket is full: it waits behind what does.
+    expect(near.sendAll(texts)).to.be.above(texts[3]!.length)
+    const expected = ['before', ...texts.slice(0, 3), big, ...texts]
+    expect(await new Recorder(far).received(expected.length)).to.deep.equal(expected)
+    for (const wrong of ['text', [1], undefined]) {
+      expect(() => near.sendAll(wrong as never))
+        .to.throw(TypeError)
+        .with.property('code', 'ERR_INVALID_ARG_TYPE')
+    }
+    near.close()
+    far.close()
+    expect(() => near.sendAll(['late'])).to.throw()
+  })
+
   it('keeps descriptors and frames in order', async () => {
     const [near, far] = await server.pair()
     const sent: (string | number)[] = []
