@@ -1,5 +1,6 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
+import { endsSoon } from '../client/patience.js'
 import { deleteData, exists, label } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
@@ -32,7 +33,7 @@ export class ProducerGuard {
   readonly #peer: PeerGuard
   /** Undefined where the server would not take any. */
   #notes: ProducerNotes | undefined
-  #begun = 0
+  #pushed = 0
   /** Nobody is left to read what was pushed. */
   #unread = false
   #onFailed: ((error: VineyardError) => void) | undefined
@@ -88,7 +89,7 @@ export class ProducerGuard {
 
   /** Names the blobs of the next chunk, so that the consumer can free them when this process does not get to push it. */
   allocated(blobs: readonly ObjectId[]): void {
-    this.#notes?.add(blobs, this.#begun)
+    this.#notes?.add(blobs, this.#pushed)
   }
 
   /** Names a blob that may become any chunk, or none. */
@@ -96,9 +97,9 @@ export class ProducerGuard {
     this.#notes?.add([blob], undefined)
   }
 
-  /** One more chunk is pushed, after those before it. */
-  begun(): void {
-    this.#begun += 1
+  /** One more chunk was pushed. */
+  pushed(): void {
+    this.#pushed += 1
   }
 
   /** Blobs that have been pushed, or freed. */
@@ -126,7 +127,7 @@ export class ProducerGuard {
 
   async #cleanUp(): Promise<void> {
     // A vineyardd may end on objects whose members are deleted while they are made.
-    await this.#idle().catch(() => {})
+    if (!(await endsSoon(this.#idle()))) return
     const notes = await this.#notes?.close()
     if (notes !== undefined) await this.#delete(notes).catch(() => {})
     if (!this.#unread) return

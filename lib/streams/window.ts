@@ -5,7 +5,6 @@ import { exists } from '../client/requests/metadata.js'
 import { checkOptions, isLimit, type Check } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'
-import type { Sent } from './chunk-sender.js'
 
 /** Refuses limits that nothing would ever fit into. */
 export const isWindow: Check = window =>
@@ -17,8 +16,8 @@ export interface Window {
   hasRoom(bytes: number): boolean
   /** Resolves when a chunk of `bytes` may be pushed; rejects when `signal` aborts. */
   waitForRoom(bytes: number, signal: AbortSignal): Promise<void>
-  /** `sent` is there where somebody has to look after it. */
-  pushed(bytes: number, sent?: Sent): void
+  /** `id` is undefined where the server has not accepted the chunk yet. */
+  pushed(id: ObjectId | undefined, bytes: number, parts?: readonly ObjectId[]): void
   close(): void
 }
 
@@ -121,7 +120,7 @@ export class NotifiedWindow implements Window {
     })
   }
 
-  pushed(bytes: number): void {
+  pushed(_id: ObjectId | undefined, bytes: number): void {
     this.#pushedChunks += 1
     this.#pushedBytes += bytes
   }
@@ -134,22 +133,14 @@ export class NotifiedWindow implements Window {
 /** On a vineyardd nothing tells that a chunk was consumed, but its id vanishes with the next pull. */
 const firstPollMs = 1
 const longestPollMs = 20
-
+/** Chunks that one question is about at most. */
 const longestStride = 16
-
-/** A chunk that was pushed, and is not known to be consumed. */
-interface Outstanding {
-  /** Undefined until the server has accepted it. */
-  id: ObjectId | undefined
-  readonly bytes: number
-  readonly parts: readonly ObjectId[]
-}
 
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
   readonly #counters: Counters
-  readonly #outstanding: Outstanding[] = []
+  readonly #outstanding: { id: ObjectId; bytes: number; parts: readonly ObjectId[] }[] = []
   #bytes = 0
   /** How many chunks the next question is about: more while the consumer is fast, because each costs the server something. */
   #stride = 1
@@ -183,15 +174,10 @@ export class PolledWindow implements Window {
     }
   }
 
-  pushed(bytes: number, sent?: Sent): void {
-    const chunk: Outstanding = { id: sent?.id, bytes, parts: sent?.parts ?? [] }
-    this.#outstanding.push(chunk)
+  pushed(id: ObjectId | undefined, bytes: number, parts: readonly ObjectId[] = []): void {
+    if (id === undefined) return
+    this.#outstanding.push({ id, bytes, parts })
     this.#bytes += bytes
-    if (sent === undefined || chunk.id !== undefined) return
-    sent.accepted.then(
-      id => (chunk.id = id),
-      () => this.#forget(chunk, 1)
-    )
   }
 
   /** The last chunk that was pushed, unless it is known to be consumed. */
@@ -201,8 +187,7 @@ export class PolledWindow implements Window {
 
   /** The chunks that may not have been consumed, each with what it is made of. */
   get remains(): ObjectId[] {
-    const ids = this.#outstanding.flatMap(({ id, parts }) => (id === undefined ? parts : [id, ...parts]))
-    return [...new Set(ids)]
+    return this.#outstanding.flatMap(({ id, parts }) => [id, ...parts])
   }
 
   close(): void {
@@ -213,19 +198,12 @@ export class PolledWindow implements Window {
   async #dropConsumed(): Promise<boolean> {
     const count = Math.min(this.#stride, this.#outstanding.length)
     const last = this.#outstanding[count - 1]
-    if (last?.id !== undefined && !(await exists(this.#connection, last.id))) {
-      this.#forget(last, Infinity)
+    if (last !== undefined && !(await exists(this.#connection, last.id))) {
+      for (const { bytes } of this.#outstanding.splice(0, count)) this.#bytes -= bytes
       this.#stride = Math.min(2 * this.#stride, longestStride)
       return true
     }
     this.#stride = 1
     return count > 1 && this.#dropConsumed()
-  }
-
-  /** A chunk, and at most so many altogether with those before it. */
-  #forget(chunk: Outstanding, most: number): void {
-    const index = this.#outstanding.indexOf(chunk)
-    const first = Math.max(0, index + 1 - most)
-    for (const { bytes } of this.#outstanding.splice(first, index + 1 - first)) this.#bytes -= bytes
   }
 }
