@@ -9,6 +9,7 @@ import type { ProducerNotes, Unpushed } from './producer-notes.js'
 const pageSlots = 256
 /** The id of a blob, and the number of its chunk plus 1, or 0: two little-endian integers of 64 bits. */
 const slotBytes = 16
+const emptySlot = new Uint8Array(slotBytes)
 
 /** Where a blob is named. */
 interface Slot {
@@ -63,7 +64,7 @@ export class SharedNotes implements ProducerNotes {
       const slot = this.#named.get(blob)
       if (slot === undefined) continue
       this.#named.delete(blob)
-      slot.region.put(slot.offset, new Uint8Array(slotBytes))
+      slot.region.put(slot.offset, emptySlot)
       this.#free.push(slot)
     }
   }

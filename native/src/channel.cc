@@ -22,6 +22,19 @@ void WriteHeader(char* header, uint64_t length) {
   for (size_t i = 0; i < kHeader; i++) header[i] = static_cast<char>(length >> (8 * i));
 }
 
+/** Adds a text as a frame, which is measured first. False if it is none. */
+bool AppendFrame(napi_env env, napi_value text, std::string* frames) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) return false;
+  const size_t start = frames->size();
+  // One byte more is for a NUL.
+  frames->resize(start + kHeader + length + 1);
+  napi_get_value_string_utf8(env, text, frames->data() + start + kHeader, length + 1, &length);
+  frames->pop_back();
+  WriteHeader(frames->data() + start, length);
+  return true;
+}
+
 bool GetHandler(napi_env env, napi_value handlers, const char* name, napi_value* handler) {
   return napi_get_named_property(env, handlers, name, handler) == napi_ok &&
          ReadFunction(env, *handler, name);
@@ -145,12 +158,8 @@ void Channel::SendFrame(const char* bytes, size_t size) {
 }
 
 void Channel::SendLong(napi_value text) {
-  napi_env env = state_->env();
-  size_t length = 0;
-  napi_get_value_string_utf8(env, text, nullptr, 0, &length);
-  std::string frame(kHeader + length, '\0');
-  napi_get_value_string_utf8(env, text, frame.data() + kHeader, length + 1, &length);
-  WriteHeader(frame.data(), length);
+  std::string frame;
+  AppendFrame(state_->env(), text, &frame);
   SendWhole(std::move(frame));
 }
 
@@ -172,20 +181,9 @@ Napi::Value Channel::SendAll(const Napi::CallbackInfo& call) {
   napi_is_array(env, call[0], &is_array);
   if (is_array) napi_get_array_length(env, call[0], &count);
   std::string frames;
-  for (uint32_t index = 0; index < count; index++) {
+  for (uint32_t index = 0; is_array && index < count; index++) {
     napi_value text;
-    size_t length = 0;
-    // Each is measured first: this is for what is short, where that costs little.
-    if (napi_get_element(env, call[0], index, &text) != napi_ok ||
-        napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) {
-      is_array = false;
-      break;
-    }
-    const size_t start = frames.size();
-    frames.resize(start + kHeader + length + 1);
-    napi_get_value_string_utf8(env, text, frames.data() + start + kHeader, length + 1, &length);
-    WriteHeader(frames.data() + start, length);
-    frames.pop_back();
+    is_array = napi_get_element(env, call[0], index, &text) == napi_ok && AppendFrame(env, text, &frames);
   }
   if (!is_array) {
     ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "frames must be an array of strings");

@@ -35,6 +35,15 @@ const value = {
 }
 const nothing = { ...value, open: 'nothing', waiting: 'nothing' }
 const id = { ...value, open: 'id', waiting: 'id' }
+/** What only the store has. */
+const valueOfTheStore = {
+  open: 'value | UNSUPPORTED',
+  waiting: 'value | UNSUPPORTED',
+  closed: 'CLOSED | UNSUPPORTED',
+  'server gone': 'CONNECTION_LOST | UNSUPPORTED',
+  'connection lost': 'CONNECTION_LOST | UNSUPPORTED',
+  'server silent': 'TIMEOUT | UNSUPPORTED'
+}
 
 export const clientTable: Table<ClientState, ClientScene> = {
   'put()': [({ producer }) => producer.put('text'), id],
@@ -90,25 +99,11 @@ export const clientTable: Table<ClientState, ClientScene> = {
   'RecordBatchStream.open()': [({ producer, out }) => RecordBatchStream.open(producer, out.id), value],
   'RecordBatchStream.create() for several readers': [
     ({ producer }) => RecordBatchStream.create(producer, { consumers: 2 }),
-    {
-      open: 'value | UNSUPPORTED',
-      waiting: 'value | UNSUPPORTED',
-      closed: 'CLOSED | UNSUPPORTED',
-      'server gone': 'CONNECTION_LOST | UNSUPPORTED',
-      'connection lost': 'CONNECTION_LOST | UNSUPPORTED',
-      'server silent': 'TIMEOUT | UNSUPPORTED'
-    }
+    valueOfTheStore
   ],
   'RecordBatchStream.create() for readers that come back': [
     ({ producer }) => RecordBatchStream.create(producer, { resumable: true }),
-    {
-      open: 'value | UNSUPPORTED',
-      waiting: 'value | UNSUPPORTED',
-      closed: 'CLOSED | UNSUPPORTED',
-      'server gone': 'CONNECTION_LOST | UNSUPPORTED',
-      'connection lost': 'CONNECTION_LOST | UNSUPPORTED',
-      'server silent': 'TIMEOUT | UNSUPPORTED'
-    }
+    valueOfTheStore
   ],
   'connect() to the same address': [
     async ({ producer }) => (await connect(producer.address, { timeout: 1000 })).close(),

@@ -112,6 +112,17 @@ const afterTheEnd = {
   'waiting, server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST'
 }
 
+/** Memory is given by a server that has not told of the end yet. */
+const memory = {
+  ...afterTheEnd,
+  open: 'id',
+  waiting: 'id',
+  'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST',
+  'connection lost': 'id | CONNECTION_LOST',
+  dropped: 'STREAM_FAILED | id',
+  'peer gone': 'STREAM_FAILED | id'
+}
+
 export const writerTable: Table<WriterState, StreamWriter> = {
   'append()': [
     writer => writer.append(batch()),
@@ -133,30 +144,8 @@ export const writerTable: Table<WriterState, StreamWriter> = {
       'peer gone': 'STREAM_FAILED | TYPE'
     }
   ],
-  'allocate()': [
-    async writer => (await writer.allocate(bytes)) && 'memory',
-    {
-      ...afterTheEnd,
-      open: 'id',
-      waiting: 'id',
-      'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST',
-      'connection lost': 'id | CONNECTION_LOST',
-      dropped: 'STREAM_FAILED | id',
-      'peer gone': 'STREAM_FAILED | id'
-    }
-  ],
-  'allocateBatch()': [
-    async writer => (await writer.allocateBatch(batch().schema, 8)) && 'memory',
-    {
-      ...afterTheEnd,
-      open: 'id',
-      waiting: 'id',
-      'server silent': 'waits, then CLOSED | TIMEOUT | CONNECTION_LOST',
-      'connection lost': 'id | CONNECTION_LOST',
-      dropped: 'STREAM_FAILED | id',
-      'peer gone': 'STREAM_FAILED | id'
-    }
-  ],
+  'allocate()': [async writer => (await writer.allocate(bytes)) && 'memory', memory],
+  'allocateBatch()': [async writer => (await writer.allocateBatch(batch().schema, 8)) && 'memory', memory],
   'allocate() of more than there is': [
     writer => writer.allocate(2 ** 40),
     everywhere(writerStates, 'NO_MEMORY')

@@ -3,6 +3,19 @@ import type { TypedReadable, TypedWritable } from 'vineyard-streams'
 import { numberedBatch } from '../../support/numbered.js'
 import { everywhere, type Table } from '../../support/outcome.js'
 
+type NodeStream = TypedReadable<unknown> | TypedWritable<unknown>
+
+async function destroy(stream: NodeStream): Promise<void> {
+  stream.destroy()
+  if (!stream.closed) await new Promise(resolve => stream.once('close', resolve))
+}
+
+async function destroyWithError(stream: NodeStream): Promise<void> {
+  const over = finished(stream)
+  stream.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }))
+  await over
+}
+
 export const readStreamStates = [
   'before open',
   'open',
@@ -41,19 +54,9 @@ export const readStreamTable: Table<ReadStreamState, TypedReadable<unknown>> = {
       ...readStreamEnds
     }
   ],
-  'destroy()': [
-    async readable => {
-      readable.destroy()
-      if (!readable.closed) await new Promise(resolve => readable.once('close', resolve))
-    },
-    everywhere(readStreamStates, 'nothing')
-  ],
+  'destroy()': [destroy, everywhere(readStreamStates, 'nothing')],
   'destroy(error)': [
-    async readable => {
-      const over = finished(readable)
-      readable.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }))
-      await over
-    },
+    destroyWithError,
     {
       'before open': 'ENOUGH',
       open: 'ENOUGH',
@@ -127,19 +130,9 @@ export const writeStreamTable: Table<WriteStreamState, TypedWritable<unknown>> =
       ...writeStreamEnds
     }
   ],
-  'destroy()': [
-    async writable => {
-      writable.destroy()
-      if (!writable.closed) await new Promise(resolve => writable.once('close', resolve))
-    },
-    everywhere(writeStreamStates, 'nothing')
-  ],
+  'destroy()': [destroy, everywhere(writeStreamStates, 'nothing')],
   'destroy(error)': [
-    async writable => {
-      const over = finished(writable)
-      writable.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }))
-      await over
-    },
+    destroyWithError,
     {
       'before open': 'ENOUGH',
       open: 'ENOUGH',
