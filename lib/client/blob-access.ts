@@ -1,4 +1,5 @@
 import { Status, VineyardError } from '../errors.js'
+import { freshBytes } from '../memory/fresh-bytes.js'
 import type { Place } from '../memory/lease.js'
 import type { Region } from '../memory/region.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -61,6 +62,31 @@ export function copyBlobs(connection: Connection, payloads: readonly Payload[]):
       return [payload.id, region.read(payload.offset, payload.size, bytes => bytes.slice())]
     })
   )
+}
+
+/** Blobs begin at multiples of this in a copy of several. */
+const alignment = 64
+
+/** The bytes of blobs in one piece of memory of this process. */
+export function gatherBlobs(
+  connection: Connection,
+  payloads: readonly Payload[]
+): { buffer: ArrayBuffer; bytes: BlobBytes } {
+  const places: [Payload, number][] = []
+  let end = 0
+  for (const payload of payloads) {
+    places.push([payload, end])
+    end = Math.ceil((end + payload.size) / alignment) * alignment
+  }
+  const { buffer } = freshBytes(end)
+  const bytes = new Map<ObjectId, Uint8Array>()
+  for (const [payload, at] of places) {
+    const copy = new Uint8Array(buffer, at, payload.size)
+    bytes.set(payload.id, copy)
+    if (payload.size === 0) continue
+    connection.descriptors.region(payload).read(payload.offset, payload.size, shared => void copy.set(shared))
+  }
+  return { buffer, bytes }
 }
 
 /** The bytes of blobs where they are, and the views that make them reachable. */

@@ -45,7 +45,8 @@ export class ClientCore {
       connection,
       this.returns,
       this.budget,
-      new LeaseAccount(this.budget, this.counters, origin)
+      new LeaseAccount(this.budget, this.counters, origin),
+      { own: false }
     )
   }
 

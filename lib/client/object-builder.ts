@@ -2,7 +2,7 @@ import { BlobDraft, ExistingObject, ObjectDraft, type Draft } from '../objects/m
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Stringifiable } from '../protocol/json.js'
 import type { Payload } from '../protocol/payload.js'
-import { allocateBlobs, dropBlobs, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
+import { allocateBlobs, dropBlobs, inPlaces, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
 import type { Connection } from './connection.js'
 import { sealBuffer } from './requests/blobs.js'
 import { createData, deleteData } from './requests/metadata.js'
@@ -19,6 +19,8 @@ export interface BuiltObject {
 export interface BuildOptions extends AllocateOptions {
   /** On the store: delete the object with the connection unless it has been pushed, named or persisted by then. */
   scopedRoot: boolean
+  /** Blobs of these sizes that are there already, if any are. */
+  supply?: ((sizes: readonly number[]) => Payload[] | undefined) | undefined
 }
 
 /**
@@ -30,26 +32,79 @@ export async function buildObject(
   draft: Draft,
   options: BuildOptions
 ): Promise<BuiltObject> {
-  if (draft instanceof ExistingObject) return { id: draft.meta.id, bytes: 0, parts: [] }
+  const begun = await beginObject(connection, draft, options)
+  const id = await begun.finish()
+  return { id, bytes: begun.bytes, parts: begun.parts.filter(part => part !== id) }
+}
+
+/** A draft whose blobs are filled. */
+export interface BegunObject {
+  /** Bytes of shared memory its blobs take. */
+  readonly bytes: number
+  /** What has been made for it so far. */
+  readonly parts: readonly ObjectId[]
+  /** The id that it will have, where that is known already. */
+  readonly id: ObjectId | undefined
+  /** Sends what is missing, and resolves with the id when the server has it. */
+  finish(): Promise<ObjectId>
+  /** Instead of `finish`: frees the blobs. */
+  abandon(): Promise<void>
+}
+
+/** The first part of `buildObject`, which is all that waits for memory. */
+export async function beginObject(
+  connection: Connection,
+  draft: Draft,
+  options: BuildOptions
+): Promise<BegunObject> {
+  if (draft instanceof ExistingObject) {
+    const { id } = draft.meta
+    return { bytes: 0, parts: [], id, finish: () => Promise.resolve(id), abandon: () => Promise.resolve() }
+  }
   const { levels, blobs } = layOut(draft)
   const made = await fillBlobs(connection, [...blobs], options)
   const ids = new Map<Draft, ObjectId>()
-  for (const [blob, payload] of made) ids.set(blob, payload.id)
-  try {
-    for (const level of levels) {
-      const created = await createData(
-        connection,
-        level.map(object => metadataOf(object, ids, connection.info.instanceId)),
-        connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
-      )
-      level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
-    }
-  } catch (error) {
-    await undo(connection, ids, [...made.values()])
-    throw error
+  const parts: ObjectId[] = []
+  for (const [blob, payload] of made) {
+    ids.set(blob, payload.id)
+    if (payload.size > 0) parts.push(payload.id)
   }
-  const id = ids.get(draft) as ObjectId
-  return { id, bytes: sizeOf(blobs), parts: [...ids.values()].filter(part => part !== id) }
+  const finish = async (): Promise<ObjectId> => {
+    try {
+      // Members own blobs: where this process is killed in between, what owns nothing is easier to free.
+      if (!connection.remote) await Promise.all([...made.values()].map(blob => sealFilled(connection, blob)))
+      await createLevels(connection, draft, levels, ids, parts, options)
+    } catch (error) {
+      await undo(connection, ids, [...made.values()])
+      throw error
+    }
+    return ids.get(draft) as ObjectId
+  }
+  const abandon = (): Promise<void> => dropBlobs(connection, [...made.values()])
+  return { bytes: sizeOf(blobs), parts, id: ids.get(draft), finish, abandon }
+}
+
+async function sealFilled(connection: Connection, { id, size }: Payload): Promise<void> {
+  if (size > 0) await sealBuffer(connection, id)
+}
+
+async function createLevels(
+  connection: Connection,
+  draft: Draft,
+  levels: readonly ObjectDraft[][],
+  ids: Map<Draft, ObjectId>,
+  parts: ObjectId[],
+  options: BuildOptions
+): Promise<void> {
+  for (const level of levels) {
+    const created = await createData(
+      connection,
+      level.map(object => metadataOf(object, ids, connection.info.instanceId)),
+      connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
+    )
+    level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
+    parts.push(...created)
+  }
 }
 
 /** Bytes of shared memory that a draft will take. */
@@ -88,32 +143,36 @@ function layOut(draft: Draft): { levels: ObjectDraft[][]; blobs: Set<BlobDraft> 
   return { levels, blobs }
 }
 
+/** Over TCP they are sealed as well. */
 async function fillBlobs(
   connection: Connection,
   drafts: readonly BlobDraft[],
-  options: AllocateOptions
+  options: BuildOptions
 ): Promise<Map<BlobDraft, Payload>> {
   if (connection.remote) {
     const uploaded = await uploadBlobs(connection, drafts, options)
     return new Map(drafts.map((draft, index) => [draft, uploaded[index] as Payload]))
   }
-  const payloads = await allocateBlobs(
-    connection,
-    drafts.map(draft => draft.size),
-    options
-  )
+  const sizes = drafts.map(draft => draft.size)
+  const payloads = suppliedBlobs(sizes, options) ?? (await allocateBlobs(connection, sizes, options))
   const made = new Map(drafts.map((draft, index) => [draft, payloads[index] as Payload]))
   const filled = [...made].filter(([draft]) => draft.size > 0)
   try {
     for (const [draft, payload] of filled) {
       connection.descriptors.region(payload).write(payload.offset, payload.size, draft.fill)
     }
-    await Promise.all(filled.map(([, payload]) => sealBuffer(connection, payload.id)))
   } catch (error) {
     await dropBlobs(connection, payloads)
     throw error
   }
   return made
+}
+
+function suppliedBlobs(sizes: readonly number[], options: BuildOptions): Payload[] | undefined {
+  const made = options.supply?.(sizes.filter(size => size > 0))
+  if (made === undefined) return undefined
+  options.allocated?.(made.map(({ id }) => id))
+  return inPlaces(sizes, made)
 }
 
 function metadataOf(

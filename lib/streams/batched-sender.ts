@@ -52,7 +52,7 @@ export class BatchedSender implements ChunkSender {
     this.#blocks = new BlockPool(connection, memoryLimit)
     this.#slots = new SlotPool(connection, memoryLimit, counters)
     this.#places = new SlotPool(connection, memoryLimit, counters)
-    this.#stepwise = new StepwiseSender(connection, stream, counters)
+    this.#stepwise = new StepwiseSender(connection, stream, memoryLimit, counters)
     this.#unsubscribe = connection.onEvent(event => {
       if (event.event !== 'memory_wanted') return
       this.#blocks.giveUpUnused()

@@ -9,7 +9,7 @@ export interface Sent {
   bytes: number
   /** Its id, where the server has accepted it already. */
   id: ObjectId | undefined
-  /** What it was made of, where nobody else would free that. */
+  /** What it was made of, where nobody else would free that; filled in until it is accepted. */
   parts?: readonly ObjectId[] | undefined
   /** Resolves when the server has accepted it. */
   accepted: Promise<ObjectId>
@@ -36,10 +36,12 @@ export interface ChunkSender {
   sendObject(id: ObjectId, bytes: number): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */
   sendBlob(blob: Payload): Promise<Sent>
+  /** Resolves when nothing is under way any more, where the writer has to wait for that before it closes its connection. */
+  idle?(): Promise<void>
   /** Resolves when everything that was sent has been accepted; rejects if something was not. */
   drain(): Promise<void>
   /** Lets go of memory that was taken in advance. */
-  close(): void
+  close(): void | Promise<void>
   /** Called when a chunk whose acceptance nobody waits for was refused. */
   onFailed: (error: unknown) => void
 }

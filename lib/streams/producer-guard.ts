@@ -1,6 +1,5 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { endsSoon } from '../client/patience.js'
 import { deleteData, exists, label } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
@@ -20,8 +19,8 @@ const losses = {
 
 /**
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
- * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
- * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
+ * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, or those
+ * of the four chunks that it allocates for ahead, because nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
  * and the members of chunks whose writer had ended before their consumer was killed, because the server deletes their
  * chunks, the only way to them.
  */
@@ -33,7 +32,7 @@ export class ProducerGuard {
   readonly #peer: PeerGuard
   /** Undefined where the server would not take any. */
   #notes: ProducerNotes | undefined
-  #pushed = 0
+  #begun = 0
   /** Nobody is left to read what was pushed. */
   #unread = false
   #onFailed: ((error: VineyardError) => void) | undefined
@@ -89,7 +88,7 @@ export class ProducerGuard {
 
   /** Names the blobs of the next chunk, so that the consumer can free them when this process does not get to push it. */
   allocated(blobs: readonly ObjectId[]): void {
-    this.#notes?.add(blobs, this.#pushed)
+    this.#notes?.add(blobs, this.#begun)
   }
 
   /** Names a blob that may become any chunk, or none. */
@@ -97,9 +96,9 @@ export class ProducerGuard {
     this.#notes?.add([blob], undefined)
   }
 
-  /** One more chunk was pushed. */
-  pushed(): void {
-    this.#pushed += 1
+  /** One more chunk is pushed, after those before it. */
+  begun(): void {
+    this.#begun += 1
   }
 
   /** Blobs that have been pushed, or freed. */
@@ -127,7 +126,7 @@ export class ProducerGuard {
 
   async #cleanUp(): Promise<void> {
     // A vineyardd may end on objects whose members are deleted while they are made.
-    if (!(await endsSoon(this.#idle()))) return
+    await this.#idle().catch(() => {})
     const notes = await this.#notes?.close()
     if (notes !== undefined) await this.#delete(notes).catch(() => {})
     if (!this.#unread) return

@@ -1,30 +1,61 @@
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { buildObject, draftBytes } from '../client/object-builder.js'
+import { beginObject, draftBytes, type BegunObject } from '../client/object-builder.js'
 import { sealBuffer } from '../client/requests/blobs.js'
 import { pushChunk } from '../client/requests/chunks.js'
 import { deleteData } from '../client/requests/metadata.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import { BlobSupply } from './blob-supply.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { ProducerGuard } from './producer-guard.js'
 
-/** Every chunk by the standard protocol: blobs, metadata from the leaves up, push. Works with every server. */
+/** A chunk that the server has, and what it counts with there. */
+interface Accepted {
+  id: ObjectId
+  bytes: number
+}
+
+/** Chunks that have been filled and not accepted. More would only wait for the server. */
+const maxUnderWay = 16
+/** So many are left when the next may be filled: to wake the server for one chunk costs more than the chunk. */
+const lowWater = 8
+
+/**
+ * Every chunk by the standard protocol: blobs, metadata from the leaves up, push. Works with every server. On a vineyardd in
+ * shared memory the next chunk is filled while the server is busy with those before.
+ */
 export class StepwiseSender implements ChunkSender {
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #counters: Counters
   readonly #guard: ProducerGuard | undefined
+  readonly #overlaps: boolean
+  readonly #supply: BlobSupply | undefined
+  /** The chunks that are under way, oldest first: each settles when the server has accepted or refused it. */
+  readonly #underWay = new Set<Promise<unknown>>()
+  /** Resolves when the push of the chunk that was sent last has gone out, or never will. */
+  #pushSent: Promise<void> = Promise.resolve()
+  #failure: { error: unknown } | undefined
 
-  /** Somebody waits for every chunk here. */
+  /** Called when a chunk was refused that something else may have been sent after. */
   onFailed: (error: unknown) => void = () => {}
 
-  constructor(connection: Connection, stream: ObjectId, counters: Counters, guard?: ProducerGuard) {
+  constructor(
+    connection: Connection,
+    stream: ObjectId,
+    memoryLimit: number,
+    counters: Counters,
+    guard?: ProducerGuard
+  ) {
     this.#connection = connection
     this.#stream = stream
     this.#counters = counters
     this.#guard = guard
+    this.#overlaps = !connection.extended && !connection.remote
+    // Of a producer that does not see the server nobody may free what it had in advance when it has died.
+    if (this.#overlaps && connection.seesServer) this.#supply = new BlobSupply(connection, memoryLimit, guard)
   }
 
   bytesOf(draft: Draft): number {
@@ -32,52 +63,116 @@ export class StepwiseSender implements ChunkSender {
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
+    await this.#turn()
     let blobs: readonly ObjectId[] = []
     const allocated = (ids: readonly ObjectId[]): void => this.#guard?.allocated((blobs = ids))
     const counters = this.#counters
-    const options = { wait: true, scoped: true, scopedRoot: true, allocated, signal, counters }
+    const supply = (sizes: readonly number[]): Payload[] | undefined => this.#supply?.take(sizes)
+    const options = { wait: true, scoped: true, scopedRoot: true, allocated, supply, signal, counters }
+    let begun: BegunObject
     try {
-      const { id, parts } = await buildObject(this.#connection, draft, options)
-      const sent = await this.#pushOwn(id, bytes, signal)
-      return { ...sent, parts }
-    } finally {
+      begun = await beginObject(this.#connection, draft, options)
+      if (signal.aborted) await begun.abandon()
+      signal.throwIfAborted()
+    } catch (error) {
       this.#guard?.settled(blobs)
+      throw error
     }
+    return this.#follow(this.#finish(begun, bytes), bytes, begun.parts, blobs)
   }
 
   async sendObject(id: ObjectId, bytes: number): Promise<Sent> {
-    return this.#push(id, bytes)
+    await this.idle()
+    // It is somebody else's: that it is refused says nothing of what comes after it.
+    const counted = await pushChunk(this.#connection, this.#stream, id, bytes)
+    this.#guard?.begun()
+    return { bytes: counted, id, accepted: Promise.resolve(id) }
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {
-    try {
-      await sealBuffer(this.#connection, blob.id)
-      return await this.#pushOwn(blob.id, blob.size)
-    } finally {
-      this.#guard?.settled([blob.id])
-    }
+    await this.#turn()
+    const sealed = sealBuffer(this.#connection, blob.id)
+    return this.#follow(this.#pushMade(blob.id, sealed, blob.size), blob.size, [blob.id], [blob.id])
   }
 
   async drain(): Promise<void> {
-    // Nothing is ever under way when the promises of the calls above have settled.
+    await this.idle()
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  close(): void {}
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
 
-  /** Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. */
-  async #pushOwn(id: ObjectId, bytes: number, signal?: AbortSignal): Promise<Sent> {
+  async close(): Promise<void> {
+    await this.#supply?.close()
+  }
+
+  /** Waits until one more chunk may be under way. */
+  async #turn(): Promise<void> {
+    if (this.#underWay.size >= maxUnderWay)
+      while (this.#underWay.size > lowWater) await Promise.race(this.#underWay)
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  async #finish(begun: BegunObject, bytes: number): Promise<Accepted> {
+    const made = begun.finish()
+    return this.#pushMade(begun.id ?? made, made, bytes)
+  }
+
+  /**
+   * Pushes what this writer made, and deletes it if that fails: nobody would ever pull it. A blob can be pushed before the
+   * server has said that it is sealed: it does one after the other.
+   */
+  async #pushMade(
+    made: ObjectId | Promise<ObjectId>,
+    sealed: Promise<unknown>,
+    bytes: number
+  ): Promise<Accepted> {
+    const before = this.#pushSent
+    let pushSent = (): void => {}
+    this.#pushSent = new Promise(resolve => (pushSent = resolve))
+    sealed.catch(() => {})
+    let id: ObjectId | undefined
     try {
-      signal?.throwIfAborted()
-      return await this.#push(id, bytes)
+      id = await made
+      await before
+      if (this.#failure !== undefined) throw this.#failure.error
+      const pushed = pushChunk(this.#connection, this.#stream, id, bytes)
+      pushSent()
+      const [counted] = await Promise.all([pushed, sealed])
+      return { id, bytes: counted }
     } catch (error) {
-      await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
+      // Nothing may be pushed after what is missing.
+      if (this.#overlaps) this.#failure ??= { error }
+      pushSent()
+      if (id !== undefined)
+        await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
       throw error
     }
   }
 
-  async #push(id: ObjectId, bytes: number): Promise<Sent> {
-    const counted = await pushChunk(this.#connection, this.#stream, id, bytes)
-    this.#guard?.pushed()
-    return { bytes: counted, id, accepted: Promise.resolve(id) }
+  /** What the writer is told of a chunk that has been filled: at once, or where nothing overlaps when it has been accepted. */
+  async #follow(
+    work: Promise<Accepted>,
+    bytes: number,
+    parts: readonly ObjectId[],
+    blobs: readonly ObjectId[]
+  ): Promise<Sent> {
+    const settled = work.finally(() => this.#guard?.settled(blobs))
+    if (!this.#overlaps) {
+      const { id, bytes: counted } = await settled
+      this.#guard?.begun()
+      return { bytes: counted, id, parts, accepted: Promise.resolve(id) }
+    }
+    this.#guard?.begun()
+    const accepted = settled.then(({ id }) => id)
+    const ended = accepted.then(
+      () => {},
+      (error: unknown) => this.onFailed(error)
+    )
+    this.#underWay.add(ended)
+    void ended.then(() => this.#underWay.delete(ended))
+    return { bytes, id: undefined, parts, accepted }
   }
 }

@@ -2,9 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { exists } from '../client/requests/metadata.js'
+import { openStream, writeMode } from '../client/requests/streams.js'
+import { Status, type VineyardError } from '../errors.js'
 import { checkOptions, isLimit, type Check } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'
+import type { Sent } from './chunk-sender.js'
 
 /** Refuses limits that nothing would ever fit into. */
 export const isWindow: Check = window =>
@@ -16,8 +19,8 @@ export interface Window {
   hasRoom(bytes: number): boolean
   /** Resolves when a chunk of `bytes` may be pushed; rejects when `signal` aborts. */
   waitForRoom(bytes: number, signal: AbortSignal): Promise<void>
-  /** `id` is undefined where the server has not accepted the chunk yet. */
-  pushed(id: ObjectId | undefined, bytes: number, parts?: readonly ObjectId[]): void
+  /** `sent` is there where somebody has to look after it. */
+  pushed(bytes: number, sent?: Sent): void
   close(): void
 }
 
@@ -120,7 +123,7 @@ export class NotifiedWindow implements Window {
     })
   }
 
-  pushed(_id: ObjectId | undefined, bytes: number): void {
+  pushed(bytes: number): void {
     this.#pushedChunks += 1
     this.#pushedBytes += bytes
   }
@@ -133,20 +136,35 @@ export class NotifiedWindow implements Window {
 /** On a vineyardd nothing tells that a chunk was consumed, but its id vanishes with the next pull. */
 const firstPollMs = 1
 const longestPollMs = 20
-/** Chunks that one question is about at most. */
+
+/** After which of these waits the next question is about fewer chunks. */
+const patientPollMs = 4
+
 const longestStride = 16
+/** The share of what is outstanding that one question may be about: the consumer must not run dry meanwhile. */
+const largestStrideShare = 1 / 4
+
+/** A chunk that was pushed, and is not known to be consumed. */
+interface Outstanding {
+  /** Undefined until the server has accepted it. */
+  id: ObjectId | undefined
+  readonly bytes: number
+  readonly parts: readonly ObjectId[]
+}
 
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
+  readonly #stream: ObjectId
   readonly #counters: Counters
-  readonly #outstanding: { id: ObjectId; bytes: number; parts: readonly ObjectId[] }[] = []
+  readonly #outstanding: Outstanding[] = []
   #bytes = 0
   /** How many chunks the next question is about: more while the consumer is fast, because each costs the server something. */
   #stride = 1
 
-  constructor(connection: Connection, limits: WindowLimits, counters: Counters) {
+  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits, counters: Counters) {
     this.#connection = connection
+    this.#stream = stream
     this.#counters = counters
     this.#limits = limits
   }
@@ -166,6 +184,7 @@ export class PolledWindow implements Window {
         poll = firstPollMs
         if (fits(this.#limits, this.#outstanding.length, this.#bytes, bytes)) return
       }
+      if (poll >= patientPollMs) this.#stride = Math.ceil(this.#stride / 2)
       try {
         await delay(poll, undefined, { signal })
       } catch {
@@ -174,10 +193,15 @@ export class PolledWindow implements Window {
     }
   }
 
-  pushed(id: ObjectId | undefined, bytes: number, parts: readonly ObjectId[] = []): void {
-    if (id === undefined) return
-    this.#outstanding.push({ id, bytes, parts })
+  pushed(bytes: number, sent?: Sent): void {
+    const chunk: Outstanding = { id: sent?.id, bytes, parts: sent?.parts ?? [] }
+    this.#outstanding.push(chunk)
     this.#bytes += bytes
+    if (sent === undefined || chunk.id !== undefined) return
+    sent.accepted.then(
+      id => (chunk.id = id),
+      () => this.#forget(chunk, 1)
+    )
   }
 
   /** The last chunk that was pushed, unless it is known to be consumed. */
@@ -187,23 +211,45 @@ export class PolledWindow implements Window {
 
   /** The chunks that may not have been consumed, each with what it is made of. */
   get remains(): ObjectId[] {
-    return this.#outstanding.flatMap(({ id, parts }) => [id, ...parts])
+    const ids = this.#outstanding.flatMap(({ id, parts }) => (id === undefined ? parts : [id, ...parts]))
+    return [...new Set(ids)]
   }
 
   close(): void {
     this.#outstanding.length = 0
   }
 
-  /** Forgets the oldest chunks that are gone, if any. They are consumed in order, so the last of them stands for all. */
+  /**
+   * Forgets the oldest chunks that are gone, if any. They are consumed in order, so the last of them stands for all. Rejects
+   * with status 12 when they went with their stream.
+   */
   async #dropConsumed(): Promise<boolean> {
-    const count = Math.min(this.#stride, this.#outstanding.length)
-    const last = this.#outstanding[count - 1]
-    if (last !== undefined && !(await exists(this.#connection, last.id))) {
-      for (const { bytes } of this.#outstanding.splice(0, count)) this.#bytes -= bytes
-      this.#stride = Math.min(2 * this.#stride, longestStride)
-      return true
+    const most = Math.ceil(this.#outstanding.length * largestStrideShare)
+    const last = this.#outstanding[Math.min(this.#stride, most) - 1]
+    if (last?.id === undefined || (await exists(this.#connection, last.id))) return false
+    await this.#checkStream()
+    this.#forget(last, Infinity)
+    this.#stride = Math.min(2 * this.#stride, longestStride)
+    return true
+  }
+
+  /**
+   * A vineyardd drops the stream of a reader whose connection closes, and deletes what is queued without its parts: it is
+   * gone, but was not consumed. Who asks after it was seen to be gone hears of that.
+   */
+  async #checkStream(): Promise<void> {
+    try {
+      await openStream(this.#connection, this.#stream, writeMode)
+    } catch (error) {
+      // This writer has it.
+      if ((error as VineyardError).status !== Status.StreamOpened) throw error
     }
-    this.#stride = 1
-    return count > 1 && this.#dropConsumed()
+  }
+
+  /** A chunk, and at most so many altogether with those before it. */
+  #forget(chunk: Outstanding, most: number): void {
+    const index = this.#outstanding.indexOf(chunk)
+    const first = Math.max(0, index + 1 - most)
+    for (const { bytes } of this.#outstanding.splice(first, index + 1 - first)) this.#bytes -= bytes
   }
 }

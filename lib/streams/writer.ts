@@ -97,12 +97,12 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#guard = guard
     this.#sender = connection.extended
       ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
-      : new StepwiseSender(connection, target.id, target.counters, guard)
+      : new StepwiseSender(connection, target.id, memoryLimit, target.counters, guard)
     this.#lent = new LentMemory(connection, this.#sender, target.counters, guard)
     this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
     guard?.onFailed(
       error => this.#lost(error),
-      () => this.#appends.idle()
+      () => this.#idle()
     )
     this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
@@ -130,7 +130,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
         const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
         return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
       }
-      const window = new PolledWindow(connection, limits, target.counters)
+      const window = new PolledWindow(connection, target.id, limits, target.counters)
       const guard = await ProducerGuard.open(core, connection, target.id, window)
       return new StreamWriter(core, connection, target, window, memoryLimit, guard)
     }, options.signal)
@@ -172,7 +172,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (layout === undefined || !this.#window.hasRoom(layout.bytes)) return false
     const bytes = this.#sender.trySend(layout)
     if (bytes === undefined) return false
-    this.#window.pushed(undefined, bytes)
+    this.#window.pushed(bytes)
     this.#counters.wrote(bytes)
     return true
   }
@@ -358,7 +358,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     try {
       const sent = await send()
       if (sent !== undefined) {
-        this.#window.pushed(sent.id, sent.bytes, sent.parts)
+        this.#window.pushed(sent.bytes, sent)
         this.#counters.wrote(sent.bytes)
       }
       return sent as Result
@@ -425,14 +425,20 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     // A write stream over this writer must hear of it even when it has nothing to write.
     this.#lost(closed)
     if (!failed) this.#guard?.finished()
+    // Readers get what had been written before the failure.
+    if (failed) await endsSoon(Promise.resolve(this.#sender.idle?.()))
     // Where the server says nothing, closing the connection tells it the same.
     const told = !failed || (await endsSoon(this.#failStream()))
     if (told) await endsSoon(this.#freeAllocated())
     // A finish() that the server does not answer.
     this.#stop(closed)
-    this.#sender.close()
-    if (told && this.#guard !== undefined) await endsSoon(this.#guard.cleanUp())
-    this.#window.close()
+    const freed = Promise.resolve(this.#sender.close())
+    if (told) await endsSoon(freed)
+    // A server that has much to do is cleaned up after all the same, over the client's connection: the window knows of what.
+    const cleaned = Promise.resolve(told ? this.#guard?.cleanUp() : undefined).finally(() =>
+      this.#window.close()
+    )
+    await endsSoon(cleaned)
     this.#connection.close()
     await this.#appends.idle()
     this.#core.removeDependent(this)
@@ -444,9 +450,14 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     else await stopStream(this.#core.connection, this.#stream, true)
   }
 
-  /** When nothing is being appended any more. */
-  async #freeAllocated(): Promise<void> {
+  /** Resolves when nothing is being appended, and nothing that was is under way. */
+  async #idle(): Promise<void> {
     await this.#appends.idle()
+    await this.#sender.idle?.()
+  }
+
+  async #freeAllocated(): Promise<void> {
+    await this.#idle()
     await this.#lent.freeAll()
   }
 }

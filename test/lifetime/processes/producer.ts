@@ -28,7 +28,9 @@ const { haltInsteadOf } = job
 if (haltInsteadOf !== undefined) {
   const request: Connection['request'] = Reflect.get(Connection.prototype, 'request')
   Connection.prototype.request = function (this: Connection, body, ...rest) {
-    return number < 2 || body.type !== haltInsteadOf ? request.call(this, body, ...rest) : halt()
+    if (number < 2 || body.type !== haltInsteadOf) return request.call(this, body, ...rest)
+    // Blobs that it has asked for and was not told of are nobody's; this is answered after them.
+    return request.call(this, { type: 'instance_status_request' }, 'instance_status_reply').then(halt)
   }
 }
 

@@ -1,0 +1,64 @@
+import { expect } from 'chai'
+import { connect, RecordBatchStream, VineyardError, type Client, type ObjectId } from 'vineyard-streams'
+import type { ClientCore } from '#dist/client/client-core.js'
+import type { Connection } from '#dist/client/connection.js'
+import { Counters } from '#dist/client/counters.js'
+import { pullChunk, pushChunk } from '#dist/client/requests/chunks.js'
+import { exists } from '#dist/client/requests/metadata.js'
+import { openStream, readMode, writeMode } from '#dist/client/requests/streams.js'
+import { PolledWindow } from '#dist/streams/window.js'
+import { rejection } from '../support/rejection.js'
+import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
+
+describe('The window of a writer on a vineyardd', () => {
+  let server: Vineyardd
+  let client: Client
+
+  before(async function () {
+    needsVineyard(this)
+    server = await Vineyardd.start('4Mi')
+    client = await connect(server.socket)
+  })
+  after(async () => {
+    await client?.close()
+    await server?.close()
+  })
+
+  function another(): Promise<Connection> {
+    const core = Reflect.get(client, 'core') as ClientCore
+    return core.connect(connection => Promise.resolve(connection))
+  }
+
+  it('takes chunks that went with their stream for lost, not for consumed', async () => {
+    const { id: stream } = await RecordBatchStream.create(client)
+    const [writer, reader] = [await another(), await another()]
+    await openStream(writer, stream, writeMode)
+    await openStream(reader, stream, readMode)
+    const window = new PolledWindow(writer, stream, { chunks: 16, bytes: Infinity }, new Counters())
+    const push = async (): Promise<ObjectId> => {
+      const id = await client.put(1)
+      await pushChunk(writer, stream, id, 0)
+      window.pushed(0, { id, bytes: 0, accepted: Promise.resolve(id) })
+      return id
+    }
+    const room = (): Promise<void> => window.waitForRoom(0, AbortSignal.timeout(10_000))
+    const fill = async (): Promise<ObjectId> => {
+      for (let i = window.remains.length; i < 15; i += 1) await push()
+      return push()
+    }
+    // Three are consumed then, so that four are asked for at once; the one before the queued ones is being read.
+    await fill()
+    for (let i = 0; i < 4; i += 1) await pullChunk(reader, stream)
+    await room()
+    await fill()
+    await room()
+    const last = await fill()
+    const outstanding = window.remains
+    expect(outstanding).to.have.length(16)
+    reader.lose(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', 'lost by the test'))
+    while (await exists(writer, last)) continue
+    expect(await rejection(room())).to.have.property('status', 12)
+    expect(window.remains).to.deep.equal(outstanding)
+    writer.close()
+  })
+})
