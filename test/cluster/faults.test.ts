@@ -15,6 +15,7 @@ import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
+import { silence } from '../support/victims.js'
 import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -124,7 +125,7 @@ describe('Faults in a cluster', () => {
   it('an instance does not answer: a stream on each instance is made on the others', async () => {
     const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
     const a = await open(first.socket)
-    second.process.kill('SIGSTOP')
+    await silence(second)
     const one = await ParallelStream.create(a, { perInstance: true })
     expect(one.streams.map(stream => stream.meta.instance_id)).to.deep.equal([0])
     await one.drop()

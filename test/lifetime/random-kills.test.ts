@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -9,7 +8,7 @@ import { onBothServers } from '../support/both-servers.js'
 import { long, longDeadline, longTag, reportLong } from '../support/long-report.js'
 import { median } from '../support/median.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
-import { atRest, ownResources } from '../support/own-resources.js'
+import { atRest, descriptorsOf, ownResources } from '../support/own-resources.js'
 import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { eventually } from '../support/settling.js'
@@ -32,7 +31,7 @@ function oneOf<T>(values: readonly T[]): T {
 
 /** What there is of each kind in this process and in the server. */
 interface Held {
-  descriptors: number
+  descriptors: string[]
   mappings: number
 }
 
@@ -170,10 +169,8 @@ onBothServers('Processes that are killed at random moments', '64Mi', bench => {
 
   function held(): Held {
     const { server } = bench
-    const pid = server instanceof Vineyardd ? server.process.pid : undefined
-    const { descriptors, mappings } = ownResources()
-    const further = pid === undefined ? 0 : readdirSync(`/proc/${pid}/fd`).length
-    return { descriptors: descriptors + further, mappings }
+    const pids = ['self', ...(server instanceof Vineyardd ? [server.process.pid as number] : [])]
+    return { descriptors: pids.flatMap(descriptorsOf), mappings: ownResources().mappings }
   }
 
   /** What there is when the server has done with everybody but `client`. */
@@ -203,14 +200,16 @@ onBothServers('Processes that are killed at random moments', '64Mi', bench => {
       const row = {
         ...counts,
         bytesLeft,
-        descriptorsLeft: after.descriptors - before.descriptors,
+        descriptorsLeft: after.descriptors.length - before.descriptors.length,
         mappingsLeft: after.mappings - before.mappings,
         medianMs: Math.round(median(ms)),
         slowestMs: Math.round(Math.max(...ms))
       }
       reportLong({ test: `${who} killed, ${bench.subject.name}`, ...row, note: JSON.stringify(codes) })
+      const isNew = (descriptor: string): boolean => !before.descriptors.includes(descriptor)
+      const which = `new descriptors: ${after.descriptors.filter(isNew).join(', ')}`
       expect(codesToCome).to.include.members(Object.keys(codes))
-      expect(row).to.include({ hangs: 0, corrupt: 0, descriptorsLeft: 0, mappingsLeft: 0 })
+      expect(row, which).to.include({ hangs: 0, corrupt: 0, descriptorsLeft: 0, mappingsLeft: 0 })
       // A busy machine delays some, which the watchdog is for; a mechanism that is slower than it promises delays half.
       expect(row.medianMs).to.be.at.most(promisedMs)
       // Nobody can list a blob that is not sealed: what a producer on a vineyardd had not named yet is lost.

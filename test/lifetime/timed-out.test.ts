@@ -3,7 +3,7 @@ import { connect, RecordBatchStream, release, type Client } from 'vineyard-strea
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { rejection } from '../support/rejection.js'
 import { eventually, memoryReturns } from '../support/settling.js'
-import { kill, servers, type Victim } from '../support/victims.js'
+import { kill, servers, silence, type Victim } from '../support/victims.js'
 import { needsVineyard } from '../support/vineyardd.js'
 
 const bytes = 2 ** 20
@@ -31,7 +31,7 @@ for (const [name, start] of Object.entries(servers)) {
 
     /** Runs `work`, which must fail for its connection, while the server does nothing. */
     async function whileStopped(work: () => Promise<unknown>): Promise<void> {
-      server.process.kill('SIGSTOP')
+      await silence(server)
       const error = await rejection(work())
       server.process.kill('SIGCONT')
       // On a vineyardd a reader is given up with the connection that watches over it.

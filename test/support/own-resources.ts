@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** What this process holds of the system. */
@@ -15,6 +15,19 @@ export function ownResources(): OwnResources {
     mappings: readFileSync('/proc/self/maps', 'utf8').match(/memfd:/g)?.length ?? 0,
     threads: readdirSync('/proc/self/task').length
   }
+}
+
+/** What a process has open, each with what the system calls it. */
+export function descriptorsOf(pid: number | string): string[] {
+  const directory = `/proc/${pid}/fd`
+  return readdirSync(directory).flatMap(descriptor => {
+    try {
+      return [`${pid}/${descriptor} ${readlinkSync(`${directory}/${descriptor}`)}`]
+    } catch {
+      // That of the directory itself, which is closed by now.
+      return []
+    }
+  })
 }
 
 /** In ms. A socket whose peer reads nothing lingers for a second, and the end of a process is told a little later. */
