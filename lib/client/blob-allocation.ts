@@ -74,7 +74,7 @@ function bytesOf(draft: BlobDraft): readonly Uint8Array[] {
 }
 
 /** What was made for the sizes that are not 0, and the empty blob for the others. */
-export function inPlaces(sizes: readonly number[], made: readonly Payload[]): Payload[] {
+function inPlaces(sizes: readonly number[], made: readonly Payload[]): Payload[] {
   let next = 0
   return sizes.map(size => (size === 0 ? emptyPayload : (made[next++] as Payload)))
 }

@@ -2,7 +2,7 @@ import { BlobDraft, ExistingObject, ObjectDraft, type Draft } from '../objects/m
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Stringifiable } from '../protocol/json.js'
 import type { Payload } from '../protocol/payload.js'
-import { allocateBlobs, dropBlobs, inPlaces, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
+import { allocateBlobs, dropBlobs, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
 import type { Connection } from './connection.js'
 import { sealBuffer } from './requests/blobs.js'
 import { createData, deleteData } from './requests/metadata.js'
@@ -19,8 +19,6 @@ export interface BuiltObject {
 export interface BuildOptions extends AllocateOptions {
   /** On the store: delete the object with the connection unless it has been pushed, named or persisted by then. */
   scopedRoot: boolean
-  /** Blobs of these sizes that are there already, if any are. */
-  supply?: ((sizes: readonly number[]) => Payload[] | undefined) | undefined
 }
 
 /**
@@ -154,7 +152,7 @@ async function fillBlobs(
     return new Map(drafts.map((draft, index) => [draft, uploaded[index] as Payload]))
   }
   const sizes = drafts.map(draft => draft.size)
-  const payloads = suppliedBlobs(sizes, options) ?? (await allocateBlobs(connection, sizes, options))
+  const payloads = await allocateBlobs(connection, sizes, options)
   const made = new Map(drafts.map((draft, index) => [draft, payloads[index] as Payload]))
   const filled = [...made].filter(([draft]) => draft.size > 0)
   try {
@@ -166,13 +164,6 @@ async function fillBlobs(
     throw error
   }
   return made
-}
-
-function suppliedBlobs(sizes: readonly number[], options: BuildOptions): Payload[] | undefined {
-  const made = options.supply?.(sizes.filter(size => size > 0))
-  if (made === undefined) return undefined
-  options.allocated?.(made.map(({ id }) => id))
-  return inPlaces(sizes, made)
 }
 
 function metadataOf(

@@ -52,7 +52,7 @@ export class BatchedSender implements ChunkSender {
     this.#blocks = new BlockPool(connection, memoryLimit)
     this.#slots = new SlotPool(connection, memoryLimit, counters)
     this.#places = new SlotPool(connection, memoryLimit, counters)
-    this.#stepwise = new StepwiseSender(connection, stream, memoryLimit, counters)
+    this.#stepwise = new StepwiseSender(connection, stream, counters)
     this.#unsubscribe = connection.onEvent(event => {
       if (event.event !== 'memory_wanted') return
       this.#blocks.giveUpUnused()
@@ -128,9 +128,9 @@ export class BatchedSender implements ChunkSender {
     }
   }
 
-  async sendObject(id: ObjectId, bytes: number): Promise<Sent> {
+  async sendObject(id: ObjectId, bytes: number, signal: AbortSignal): Promise<Sent> {
     this.#flush()
-    return this.#stepwise.sendObject(id, bytes)
+    return this.#stepwise.sendObject(id, bytes, signal)
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {

@@ -33,7 +33,7 @@ export interface ChunkSender {
   /** Memory of exactly `size` bytes to be filled in place, for `sendBlob` or `sendPlaced`. Waits for it. */
   allocate?(size: number, signal: AbortSignal): Promise<Payload>
   /** An object that exists, with the bytes that it counts with. */
-  sendObject(id: ObjectId, bytes: number): Promise<Sent>
+  sendObject(id: ObjectId, bytes: number, signal: AbortSignal): Promise<Sent>
   /** A blob of this writer's connection that has been filled and not sealed. */
   sendBlob(blob: Payload): Promise<Sent>
   /** Resolves when nothing is under way any more, where the writer has to wait for that before it closes its connection. */
@@ -41,7 +41,7 @@ export interface ChunkSender {
   /** Resolves when everything that was sent has been accepted; rejects if something was not. */
   drain(): Promise<void>
   /** Lets go of memory that was taken in advance. */
-  close(): void | Promise<void>
+  close(): void
   /** Called when a chunk whose acceptance nobody waits for was refused. */
   onFailed: (error: unknown) => void
 }

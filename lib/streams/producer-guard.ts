@@ -19,8 +19,8 @@ const losses = {
 
 /**
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
- * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, or those
- * of the four chunks that it allocates for ahead, because nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
+ * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
+ * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
  * and the members of chunks whose writer had ended before their consumer was killed, because the server deletes their
  * chunks, the only way to them.
  */

@@ -52,7 +52,10 @@ export class SharedNotes implements ProducerNotes {
     for (const blob of blobs) {
       const slot = this.#named.get(blob) ?? this.#free.pop()
       if (slot === undefined) this.#unnamed.set(blob, chunk)
-      else this.#name(blob, chunk, slot)
+      else {
+        this.#unnamed.delete(blob)
+        this.#name(blob, chunk, slot)
+      }
     }
     if (this.#unnamed.size > 0) this.#growing ??= this.#grow().finally(() => (this.#growing = undefined))
   }

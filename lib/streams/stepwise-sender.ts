@@ -1,3 +1,4 @@
+import { dropBlobs } from '../client/blob-allocation.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { beginObject, draftBytes, type BegunObject } from '../client/object-builder.js'
@@ -7,7 +8,6 @@ import { deleteData } from '../client/requests/metadata.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
-import { BlobSupply } from './blob-supply.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { ProducerGuard } from './producer-guard.js'
 
@@ -32,7 +32,6 @@ export class StepwiseSender implements ChunkSender {
   readonly #counters: Counters
   readonly #guard: ProducerGuard | undefined
   readonly #overlaps: boolean
-  readonly #supply: BlobSupply | undefined
   /** The chunks that are under way, oldest first: each settles when the server has accepted or refused it. */
   readonly #underWay = new Set<Promise<unknown>>()
   /** Resolves when the push of the chunk that was sent last has gone out, or never will. */
@@ -42,20 +41,12 @@ export class StepwiseSender implements ChunkSender {
   /** Called when a chunk was refused that something else may have been sent after. */
   onFailed: (error: unknown) => void = () => {}
 
-  constructor(
-    connection: Connection,
-    stream: ObjectId,
-    memoryLimit: number,
-    counters: Counters,
-    guard?: ProducerGuard
-  ) {
+  constructor(connection: Connection, stream: ObjectId, counters: Counters, guard?: ProducerGuard) {
     this.#connection = connection
     this.#stream = stream
     this.#counters = counters
     this.#guard = guard
     this.#overlaps = !connection.extended && !connection.remote
-    // Of a producer that does not see the server nobody may free what it had in advance when it has died.
-    if (this.#overlaps && connection.seesServer) this.#supply = new BlobSupply(connection, memoryLimit, guard)
   }
 
   bytesOf(draft: Draft): number {
@@ -67,8 +58,7 @@ export class StepwiseSender implements ChunkSender {
     let blobs: readonly ObjectId[] = []
     const allocated = (ids: readonly ObjectId[]): void => this.#guard?.allocated((blobs = ids))
     const counters = this.#counters
-    const supply = (sizes: readonly number[]): Payload[] | undefined => this.#supply?.take(sizes)
-    const options = { wait: true, scoped: true, scopedRoot: true, allocated, supply, signal, counters }
+    const options = { wait: true, scoped: true, scopedRoot: true, allocated, signal, counters }
     let begun: BegunObject
     try {
       begun = await beginObject(this.#connection, draft, options)
@@ -81,8 +71,9 @@ export class StepwiseSender implements ChunkSender {
     return this.#follow(this.#finish(begun, bytes), bytes, begun.parts, blobs)
   }
 
-  async sendObject(id: ObjectId, bytes: number): Promise<Sent> {
-    await this.idle()
+  async sendObject(id: ObjectId, bytes: number, signal: AbortSignal): Promise<Sent> {
+    await this.drain()
+    signal.throwIfAborted()
     // It is somebody else's: that it is refused says nothing of what comes after it.
     const counted = await pushChunk(this.#connection, this.#stream, id, bytes)
     this.#guard?.begun()
@@ -90,7 +81,13 @@ export class StepwiseSender implements ChunkSender {
   }
 
   async sendBlob(blob: Payload): Promise<Sent> {
-    await this.#turn()
+    try {
+      await this.#turn()
+    } catch (error) {
+      await dropBlobs(this.#connection, [blob])
+      this.#guard?.settled([blob.id])
+      throw error
+    }
     const sealed = sealBuffer(this.#connection, blob.id)
     return this.#follow(this.#pushMade(blob.id, sealed, blob.size), blob.size, [blob.id], [blob.id])
   }
@@ -104,8 +101,8 @@ export class StepwiseSender implements ChunkSender {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  async close(): Promise<void> {
-    await this.#supply?.close()
+  close(): void {
+    // It holds nothing in advance.
   }
 
   /** Waits until one more chunk may be under way. */

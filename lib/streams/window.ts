@@ -5,7 +5,7 @@ import { exists } from '../client/requests/metadata.js'
 import { openStream, writeMode } from '../client/requests/streams.js'
 import { Status, type VineyardError } from '../errors.js'
 import { checkOptions, isLimit, type Check } from '../options.js'
-import type { ObjectId } from '../protocol/ids.js'
+import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import { isFilling, wireLimits, type WindowLimits } from '../protocol/window.js'
 import type { Sent } from './chunk-sender.js'
 
@@ -204,15 +204,20 @@ export class PolledWindow implements Window {
     )
   }
 
-  /** The last chunk that was pushed, unless it is known to be consumed. */
+  /** The last chunk that was pushed and can be asked about, unless it is known to be consumed. */
   get last(): ObjectId | undefined {
-    return this.#outstanding.at(-1)?.id
+    return this.#askable.at(-1)?.id
+  }
+
+  /** A server knows nothing of the empty blob, whether it was consumed or not. */
+  get #askable(): Outstanding[] {
+    return this.#outstanding.filter(({ id }) => id !== emptyBlobId)
   }
 
   /** The chunks that may not have been consumed, each with what it is made of. */
   get remains(): ObjectId[] {
     const ids = this.#outstanding.flatMap(({ id, parts }) => (id === undefined ? parts : [id, ...parts]))
-    return [...new Set(ids)]
+    return [...new Set(ids)].filter(id => id !== emptyBlobId)
   }
 
   close(): void {
@@ -225,8 +230,9 @@ export class PolledWindow implements Window {
    */
   async #dropConsumed(): Promise<boolean> {
     const most = Math.ceil(this.#outstanding.length * largestStrideShare)
-    const last = this.#outstanding[Math.min(this.#stride, most) - 1]
-    if (last?.id === undefined || (await exists(this.#connection, last.id))) return false
+    const last = this.#askable.slice(0, Math.min(this.#stride, most)).at(-1)
+    if (last === undefined) return this.#forgetAll()
+    if (last.id === undefined || (await exists(this.#connection, last.id))) return false
     await this.#checkStream()
     this.#forget(last, Infinity)
     this.#stride = Math.min(2 * this.#stride, longestStride)
@@ -244,6 +250,14 @@ export class PolledWindow implements Window {
       // This writer has it.
       if ((error as VineyardError).status !== Status.StreamOpened) throw error
     }
+  }
+
+  /** Nothing but empty blobs: there is no way to know. False if there is not even one. */
+  #forgetAll(): boolean {
+    const some = this.#outstanding.length > 0
+    this.#outstanding.length = 0
+    this.#bytes = 0
+    return some
   }
 
   /** A chunk, and at most so many altogether with those before it. */

@@ -97,7 +97,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#guard = guard
     this.#sender = connection.extended
       ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
-      : new StepwiseSender(connection, target.id, memoryLimit, target.counters, guard)
+      : new StepwiseSender(connection, target.id, target.counters, guard)
     this.#lent = new LentMemory(connection, this.#sender, target.counters, guard)
     this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
     guard?.onFailed(
@@ -294,7 +294,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
-    return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes))
+    return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes, signal))
   }
 
   async #sendValue(value: In, signal: AbortSignal): Promise<Sent> {
@@ -432,8 +432,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (told) await endsSoon(this.#freeAllocated())
     // A finish() that the server does not answer.
     this.#stop(closed)
-    const freed = Promise.resolve(this.#sender.close())
-    if (told) await endsSoon(freed)
+    this.#sender.close()
     // A server that has much to do is cleaned up after all the same, over the client's connection: the window knows of what.
     const cleaned = Promise.resolve(told ? this.#guard?.cleanUp() : undefined).finally(() =>
       this.#window.close()

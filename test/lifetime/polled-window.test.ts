@@ -1,5 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
-import { connect, RecordBatchStream, VineyardError, type Client, type ObjectId } from 'vineyard-streams'
+import {
+  ByteStream,
+  connect,
+  RecordBatchStream,
+  VineyardError,
+  type Client,
+  type ObjectId
+} from 'vineyard-streams'
 import type { ClientCore } from '#dist/client/client-core.js'
 import type { Connection } from '#dist/client/connection.js'
 import { Counters } from '#dist/client/counters.js'
@@ -60,5 +68,20 @@ describe('The window of a writer on a vineyardd', () => {
     expect(await rejection(room())).to.have.property('status', 12)
     expect(window.remains).to.deep.equal(outstanding)
     writer.close()
+  })
+
+  it('does not take an empty chunk for one that was consumed, and what was written before it for left over', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter()
+    const reader = await stream.openReader()
+    const sent = ['a', 'b', '', 'c', 'd', ''].map(text => Buffer.from(text))
+    for (const chunk of sent) await writer.append(chunk)
+    await writer.finish()
+    // Twice as long as it waits between two looks at what a finished writer has left.
+    await delay(2000)
+    const read: string[] = []
+    for await (const chunk of reader) read.push(String(chunk))
+    expect(read).to.deep.equal(sent.map(String))
+    await stream.drop()
   })
 })
