@@ -145,7 +145,7 @@ function layOut(draft: Draft): { levels: ObjectDraft[][]; blobs: Set<BlobDraft> 
 async function fillBlobs(
   connection: Connection,
   drafts: readonly BlobDraft[],
-  options: BuildOptions
+  options: AllocateOptions
 ): Promise<Map<BlobDraft, Payload>> {
   if (connection.remote) {
     const uploaded = await uploadBlobs(connection, drafts, options)

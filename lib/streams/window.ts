@@ -136,10 +136,9 @@ export class NotifiedWindow implements Window {
 /** On a vineyardd nothing tells that a chunk was consumed, but its id vanishes with the next pull. */
 const firstPollMs = 1
 const longestPollMs = 20
-
 /** After which of these waits the next question is about fewer chunks. */
 const patientPollMs = 4
-
+/** Chunks that one question is about at most. */
 const longestStride = 16
 /** The share of what is outstanding that one question may be about: the consumer must not run dry meanwhile. */
 const largestStrideShare = 1 / 4
