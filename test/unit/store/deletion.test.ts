@@ -73,6 +73,13 @@ describe('deletion', () => {
     expect(peer.exists(member)).to.equal(true)
   })
 
+  it('keeps a member that lives, where upstream deletes it with two others that share a blob', () => {
+    const member = peer.object({})
+    const shared = { m: { id: text(member) }, b: blobMember(blob) }
+    remove([peer.object(shared), peer.object(shared)])
+    expect(peer.exists(member)).to.equal(true)
+  })
+
   it('deletes blobs only on the fast path', () => {
     expect(peer.code('del_data_request', { id: [outer], fastpath: true })).to.equal(7)
     remove([blob], { fastpath: true })

@@ -6,6 +6,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { StoreServer } from '#dist/store/server.js'
 import type { Stringifiable } from '#dist/protocol/json.js'
+import { long, longTag } from '../../support/long-report.js'
 import { needsVineyard, Vineyardd } from '../../support/vineyardd.js'
 import { RawClient } from './raw-client.js'
 import { blobMember, text } from './support.js'
@@ -29,17 +30,19 @@ const ownFields = new Set([
 class Side {
   readonly ids: bigint[] = []
   readonly #numbers = new Map<string, number>()
-  /** Objects with the empty blob as a member. */
-  readonly #withEmpty = new Set<bigint>()
+  /** Of each object, its members. */
+  readonly #members = new Map<bigint, readonly bigint[]>()
 
   constructor(readonly client: RawClient) {}
 
   /** `request`: what it was made by. */
   remember(id: unknown, request: Record<string, Stringifiable>): void {
     const value = BigInt(id as bigint)
-    const members = Object.values((request['content'] ?? {}) as Record<string, { id?: string } | undefined>)
-    const ofEmpty = members.some(member => member?.id === text(emptyBlob))
-    if (ofEmpty || this.#withEmpty.has(request['id'] as bigint)) this.#withEmpty.add(value)
+    const content = (request['content'] ?? {}) as Record<string, { id?: string } | undefined>
+    const named = Object.values(content).flatMap(member =>
+      member?.id ? [BigInt(`0x${member.id.slice(1)}`)] : []
+    )
+    this.#members.set(value, this.#members.get(request['id'] as bigint) ?? named)
     this.#numbers.set(value.toString(), this.ids.length)
     this.#numbers.set(text(value), this.ids.length)
     this.ids.push(value)
@@ -51,13 +54,30 @@ class Side {
 
   /**
    * What of these can be deleted with one request on both sides. Upstream's forced deletion of the empty blob deletes whatever
-   * has an empty member; and where two that have one are deleted together, another that lives can go with them (asked of
-   * 0.24.2: A { empty }, B { empty }, C { B, empty }; deleting [A, C] without force, not deep, deletes B).
+   * has an empty member. And where it deletes an object whose blob another one of the request has, too, it goes from the blob to
+   * that one as if `deep` had been asked for (`traverseToDelete` in its `meta_service.cc`), and a member that lives goes with
+   * it: A, B { A, blob } and C { A, blob }; deleting [B, C] without force, not deep, deletes A.
    */
-  deletable(indexes: readonly number[]): bigint[] {
+  deletable(indexes: readonly number[], force: boolean): bigint[] {
     const ids = [...new Set(indexes.map(i => this.id(i)))].filter(id => id !== emptyBlob)
-    const first = ids.find(id => this.#withEmpty.has(id))
-    return ids.filter(id => id === first || !this.#withEmpty.has(id))
+    const kept: bigint[] = []
+    for (const id of ids) {
+      const together = [...kept, id]
+      const deleted = force ? together.flatMap(each => [each, ...this.#ownersOf(each)]) : together
+      if (!together.some(each => this.#sharesBlob(each, deleted))) kept.push(id)
+    }
+    return kept
+  }
+
+  #sharesBlob(id: bigint, others: readonly bigint[]): boolean {
+    const blobs = (this.#members.get(id) ?? []).filter(member => member >> 63n)
+    return others.some(other => other !== id && blobs.some(blob => this.#members.get(other)?.includes(blob)))
+  }
+
+  /** Whatever has this as a member, or as a member of a member. */
+  #ownersOf(id: bigint): bigint[] {
+    const direct = this.ids.filter(owner => this.#members.get(owner)?.includes(id))
+    return direct.flatMap(owner => [owner, ...this.#ownersOf(owner)])
   }
 
   /** A reply in which ids are numbers in the order they were given. */
@@ -112,7 +132,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     .tuple(fc.uniqueArray(index, { maxLength: 3 }), fc.boolean(), fc.boolean())
     .map(([list, force, deep]): Step => side => [
       'del_data_request',
-      { id: side.deletable(list), force, deep }
+      { id: side.deletable(list, force), force, deep }
     ]),
   index.map((i): Step => side => [
     'shallow_copy_request',
@@ -168,6 +188,13 @@ const streamSteps: fc.Arbitrary<Step> = fc.oneof(
   }
 )
 
+/**
+ * The same ones in each short run: where the two differ it has so far been vineyardd that was wrong, in ways that come up once in
+ * thousands of lists. The long run looks for those.
+ */
+const runs = (count: number): { numRuns: number; endOnFailure?: true; seed?: number } =>
+  long ? { numRuns: count * 40, endOnFailure: true } : { numRuns: count, seed: 20261126 }
+
 describe('differential', () => {
   let real: Vineyardd
   let store: StoreServer
@@ -221,16 +248,18 @@ describe('differential', () => {
     }
   }
 
-  it('blobs, metadata, deletion and names', async () => {
+  it(`blobs, metadata, deletion and names ${longTag}`, async function () {
+    this.timeout(long ? 1_200_000 : 60_000)
     await fc.assert(
       fc.asyncProperty(fc.array(steps, { minLength: 20, maxLength: 80 }), list =>
         compare([() => ['put_name_request', { object_id: 5, name: 'n' }], ...list], () => false)
       ),
-      { numRuns: 150 }
+      runs(150)
     )
   })
 
-  it('streams', async () => {
+  it(`streams ${longTag}`, async function () {
+    this.timeout(long ? 1_200_000 : 60_000)
     const create: Step[] = [
       () => ['create_data_request', { content: { typename: 'S', instance_id: 0 } }],
       side => ['create_stream_request', { object_id: side.id(0) }]
@@ -257,7 +286,7 @@ describe('differential', () => {
           return false
         })
       }),
-      { numRuns: 60 }
+      runs(60)
     )
   })
 })
