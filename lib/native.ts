@@ -44,6 +44,11 @@ export interface Channel {
   readonly queued: number
   /** How long a frame may be from the next one on: a handler that is called for one frame decides about those behind it. */
   limitFrames(maxFrame: number): void
+  /**
+   * Whether the event loop may look again instead of sleeping after a message of this channel, where the next one
+   * usually comes within microseconds (native/src/busy_poll.h). A new channel does not ask for it.
+   */
+  busyPoll(on: boolean): void
   /** Stops and resumes reading. A paused channel notices the end of the peer only when it resumes. */
   pause(): void
   resume(): void

@@ -6,6 +6,7 @@
       'sources': [
         'src/addon.cc',
         'src/arguments.cc',
+        'src/busy_poll.cc',
         'src/callback.cc',
         'src/channel.cc',
         'src/copy.cc',

@@ -39,6 +39,7 @@ export class ClientCore {
   private constructor(settings: ConnectionSettings, connection: Connection, origin: Origin | undefined) {
     this.settings = settings
     this.connection = connection
+    connection.expectQuickReplies()
     this.returns = new LeaseReturns(connection)
     this.budget = LeaseBudget.of(settings.address)
     this.reader = new ObjectReader(

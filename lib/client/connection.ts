@@ -124,6 +124,12 @@ export class Connection {
     return this.info.extension > 0
   }
 
+  /** Says that nobody waits here for what may take long, as a chunk may. */
+  expectQuickReplies(): void {
+    // Not on a vineyardd, where it was measured to cost streams more than it gains (benchmarks/README.md).
+    if (this.extended) this.#channel.busyPoll(true)
+  }
+
   /** Whether blobs travel through this connection instead of being mapped. */
   get remote(): boolean {
     return this.#exchange !== undefined

@@ -33,6 +33,7 @@ export type FrameChannel = Pick<
   | 'sendFd'
   | 'queued'
   | 'limitFrames'
+  | 'busyPoll'
   | 'pause'
   | 'resume'
   | 'ref'
@@ -176,6 +177,9 @@ export class TcpChannel implements FrameChannel {
     if (this.#tooMuch) this.#hold()
     else if (!this.#paused) this.#socket.resume()
   }
+
+  /** Node's own sockets know nothing of it, and a network takes longer anyway. */
+  busyPoll(): void {}
 
   limitFrames(maxFrame: number): void {
     this.#maxFrame = maxFrame

@@ -40,6 +40,11 @@ export class Peer {
     readonly notify: (event: StoreEvent) => void
   ) {}
 
+  /** Whether it reads or writes streams. */
+  get hasStreams(): boolean {
+    return this.reading.size > 0 || this.writing.size > 0
+  }
+
   /** For the `fd` field of a reply: `fd` if this connection has not got it yet, which is then sent after the reply, or -1. */
   announceFd(fd: number): number {
     if (!this.carriesFds || this.#sentFds.has(fd)) return -1

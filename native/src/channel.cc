@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "arguments.h"
+#include "busy_poll.h"
 #include "errors.h"
 #include "json_scan.h"
 #include "utf8.h"
@@ -60,6 +61,7 @@ void Channel::Define(EnvState& state) {
                 W::Method<&Channel::SendFd>("sendFd"),
                 W::Getter<&Channel::Queued>("queued"),
                 W::Method<&Channel::LimitFrames>("limitFrames"),
+                W::Method<&Channel::SetBusyPoll>("busyPoll"),
                 W::Method<&Channel::Pause>("pause"),
                 W::Method<&Channel::Resume>("resume"),
                 W::Method<&Channel::Ref>("ref"),
@@ -237,6 +239,15 @@ Napi::Value Channel::LimitFrames(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
+Napi::Value Channel::SetBusyPoll(const Napi::CallbackInfo& call) {
+  if (!call[0].IsBoolean()) {
+    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "on must be a boolean");
+    return {};
+  }
+  busy_poll_ = call[0].As<Napi::Boolean>();
+  return call.Env().Undefined();
+}
+
 Napi::Value Channel::Pause(const Napi::CallbackInfo& call) {
   paused_ = true;
   UpdateInterest();
@@ -320,7 +331,12 @@ void Channel::OnPoll(int status, int events) {
     events = UV_READABLE | UV_WRITABLE;
   }
   if ((events & UV_WRITABLE) != 0) Flush();
-  if (Reading() && ((events & UV_READABLE) != 0 || write_error_ != 0)) Read();
+  if (Reading() && ((events & UV_READABLE) != 0 || write_error_ != 0)) {
+    BusyPoll& busy_poll = state_->busy_poll();
+    if (busy_poll_) busy_poll.Arrived();
+    Read();
+    if (busy_poll_) busy_poll.Handled();
+  }
   UpdateInterest();
 }
 

@@ -49,6 +49,7 @@ class Channel final : public Closable {
   Napi::Value SendFd(const Napi::CallbackInfo& call);
   Napi::Value Queued(const Napi::CallbackInfo& call);
   Napi::Value LimitFrames(const Napi::CallbackInfo& call);
+  Napi::Value SetBusyPoll(const Napi::CallbackInfo& call);
   Napi::Value Pause(const Napi::CallbackInfo& call);
   Napi::Value Resume(const Napi::CallbackInfo& call);
   Napi::Value Ref(const Napi::CallbackInfo& call);
@@ -89,6 +90,7 @@ class Channel final : public Closable {
   bool started_ = false;
   bool paused_ = false;
   bool ref_ = true;
+  bool busy_poll_ = false;
   bool drain_due_ = false;
   /** Why sending has failed. Reported when everything that the peer sent before has been read. */
   int write_error_ = 0;

@@ -1,5 +1,7 @@
 #include "env_state.h"
 
+#include "busy_poll.h"
+
 namespace {
 /** Enough for a burst of small frames in one call; more gains nothing (the default socket buffer is 208 KiB).
  */
@@ -8,7 +10,11 @@ constexpr size_t kReceiveBuffer = 256 * 1024;
 constexpr size_t kSendBuffer = 64 * 1024;
 }  // namespace
 
-EnvState::EnvState(napi_env env) : env_(env), receive_buffer_(kReceiveBuffer), send_buffer_(kSendBuffer) {}
+EnvState::EnvState(napi_env env)
+    : env_(env),
+      busy_poll_(std::make_shared<BusyPoll>(*this)),
+      receive_buffer_(kReceiveBuffer),
+      send_buffer_(kSendBuffer) {}
 
 std::shared_ptr<EnvState> EnvState::Create(napi_env env) {
   std::shared_ptr<EnvState> state(new EnvState(env));

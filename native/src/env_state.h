@@ -20,6 +20,8 @@ class Closable {
   ~Closable() = default;
 };
 
+class BusyPoll;
+
 /** A JavaScript class of this addon in one environment. */
 struct JsClass {
   /** Random in each environment: no object of another addon, or of another copy of this one, is mistaken for
@@ -57,6 +59,7 @@ class EnvState {
 
   OpenDescriptors& descriptors() { return descriptors_; }
   ViewAccount& views() { return views_; }
+  BusyPoll& busy_poll() { return *busy_poll_; }
 
   /** Scratch space, used within one call only: what was received, and text on its way from or to JavaScript.
    */
@@ -92,6 +95,7 @@ class EnvState {
   std::shared_ptr<RegionTable> regions_ = std::make_shared<RegionTable>();
   OpenDescriptors descriptors_;
   ViewAccount views_;
+  std::shared_ptr<BusyPoll> busy_poll_;
   Buffer receive_buffer_;
   Buffer send_buffer_;
   std::string marked_text_;

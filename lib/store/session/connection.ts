@@ -66,6 +66,8 @@ export class Connection {
   #paused = false
   #pollTimer: NodeJS.Timeout | undefined
   #registrationTimer: NodeJS.Timeout | undefined
+  /** It carries no stream: its next request usually follows the last reply. */
+  #onlyAsks = true
   #closed = false
   #ending: Promise<void> | undefined
   /** Events that a congested peer has not got yet, the newest of each kind and stream. */
@@ -88,6 +90,7 @@ export class Connection {
   start(): void {
     this.#registrationTimer = setTimeout(() => this.close(), this.#host.limits.registrationTime)
     this.#registrationTimer.unref()
+    this.#transport.busyPoll(true)
     this.#transport.start({
       onMessages: messages => this.#receive(messages),
       onDrain: () => this.#drained(),
@@ -171,6 +174,7 @@ export class Connection {
   #handle(text: string | null): void {
     const result = this.#host.dispatcher.dispatch(text, this.peer)
     if (this.#registrationTimer !== undefined && this.peer.registered) this.#registered()
+    if (this.#onlyAsks && this.peer.hasStreams) this.#carriesStreams()
     if (this.#tcp !== undefined && !(result instanceof Upload) && text !== null && bringsBytes.test(text))
       this.#tcp.resumeFrames()
     if (result === closeConnection) {
@@ -195,6 +199,12 @@ export class Connection {
     clearTimeout(this.#registrationTimer)
     this.#registrationTimer = undefined
     if (!this.#closed) this.#transport.limitFrames(this.#host.maxFrame)
+  }
+
+  /** A chunk is for somebody else, who wants a processor, too. */
+  #carriesStreams(): void {
+    this.#onlyAsks = false
+    if (!this.#closed) this.#transport.busyPoll(false)
   }
 
   #receiveBytes(tcp: TcpChannel, upload: Upload): void {

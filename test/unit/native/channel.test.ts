@@ -528,6 +528,7 @@ time.sleep(60)
     const handlers = { onMessages: () => undefined, onDrain: () => undefined, onClose: () => undefined }
     const wrong: [() => unknown, ErrorConstructor, string][] = [
       [() => near.send(1 as never), TypeError, 'ERR_INVALID_ARG_TYPE'],
+      [() => { near.busyPoll(1 as never) }, TypeError, 'ERR_INVALID_ARG_TYPE'], // prettier-ignore
       [() => near.sendFd('0' as never), TypeError, 'ERR_INVALID_ARG_TYPE'],
       [() => near.sendFd(-1), RangeError, 'ERR_OUT_OF_RANGE'],
       [() => near.sendFd(1.5), RangeError, 'ERR_OUT_OF_RANGE'],
