@@ -11,7 +11,7 @@ constexpr uint64_t kMicrosecond = 1000;
 /** A client takes about half of this between an answer and the next request. */
 constexpr uint64_t kDefaultLimit = 100 * kMicrosecond;
 /** What is longer than a loop should stand still. */
-constexpr uint64_t kLongestLimit = 10000 * kMicrosecond;
+constexpr long kMostMicroseconds = 10000;
 constexpr int kSoonEnough = 4;
 constexpr int kSoonest = 8;
 /** Who gives way stands behind the others for up to a slice of them, which who sleeps does not. So it is
@@ -21,13 +21,23 @@ constexpr uint64_t kLongestRest = 64 * kShortestRest;
 /** So many messages in a row that came while it looked: there is a processor for it. */
 constexpr int kUndisturbed = 64;
 
-uint64_t Limit() {
+uint64_t ReadLimit() {
   // The only processor is needed by whoever is waited for.
   if (uv_available_parallelism() < 2) return 0;
   const char* given = std::getenv("VINEYARD_STREAMS_BUSY_POLL");
-  if (given == nullptr || *given == '\0') return kDefaultLimit;
-  return std::min<uint64_t>(std::strtoul(given, nullptr, 10) * kMicrosecond, kLongestLimit);
+  if (given == nullptr) return kDefaultLimit;
+  char* end = nullptr;
+  const long microseconds = std::strtol(given, &end, 10);
+  if (end == given || *end != '\0') return kDefaultLimit;
+  return static_cast<uint64_t>(std::clamp(microseconds, 0L, kMostMicroseconds)) * kMicrosecond;
 }
+
+/** Read once: later another thread may be changing the environment. */
+uint64_t Limit() {
+  static const uint64_t limit = ReadLimit();
+  return limit;
+}
+
 /** How often another thread has got the processor from this one, which wanted to go on. */
 long TimesReplaced() {
   rusage usage{};
@@ -46,7 +56,10 @@ void BusyPoll::Arrived() {
   if (limit_ == 0) return;
   const bool soon = uv_hrtime() - handled_ < limit_;
   soon_ = soon ? std::min(soon_ + 1, kSoonest) : soon_ / 2;
-  if (active_ && ++undisturbed_ == kUndisturbed) rest_ = kShortestRest;
+  if (active_ && ++undisturbed_ >= kUndisturbed) {
+    undisturbed_ = 0;
+    rest_ = kShortestRest;
+  }
 }
 
 void BusyPoll::Handled() {
@@ -79,7 +92,7 @@ void BusyPoll::OnIdle() {
   sched_yield();
   if (TimesReplaced() == replaced_) return;
   undisturbed_ = 0;
-  rest_until_ = now + rest_;
+  rest_until_ = uv_hrtime() + rest_;
   rest_ = std::min(2 * rest_, kLongestRest);
   Stop();
 }

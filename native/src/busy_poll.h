@@ -7,9 +7,10 @@
 /**
  * Keeps the event loop of an environment from sleeping where the next message usually follows the last one
  * within microseconds: to wake a process that sleeps takes the sender, and the kernel, longer than a small
- * request does. It looks again for `limit` at most, gives way to any other process that wants the processor,
- * and then leaves the loop alone for a while. VINEYARD_STREAMS_BUSY_POLL is that limit in microseconds; 0
- * switches it off.
+ * request does. It looks again for `limit` at most. When it was in the way of another thread it leaves the
+ * loop alone for a while; it yields to threads of its own cgroup, those of others wait for the kernel to be
+ * fair. VINEYARD_STREAMS_BUSY_POLL, as it was when the addon was first loaded, is that limit in microseconds;
+ * 0 switches it off.
  */
 class BusyPoll final : public Closable {
  public:
