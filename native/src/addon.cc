@@ -124,10 +124,9 @@ Napi::Value CloseFd(const Napi::CallbackInfo& call) {
 Napi::Value Map(const Napi::CallbackInfo& call) {
   int fd;
   int64_t length;
-  if (!ReadDescriptor(call, 0, &fd) || !ReadInteger(call, 1, "length", 1, kMaxSafeInteger, &length))
-    return {};
-  if (!call[2].IsBoolean()) {
-    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "writable must be a boolean");
+  bool writable;
+  if (!ReadDescriptor(call, 0, &fd) || !ReadInteger(call, 1, "length", 1, kMaxSafeInteger, &length) ||
+      !ReadBoolean(call, 2, "writable", &writable)) {
     return {};
   }
   struct stat status;
@@ -140,8 +139,7 @@ Napi::Value Map(const Napi::CallbackInfo& call) {
   }
   EnvState& state = EnvState::From(call);
   SystemError error;
-  Region* region =
-      Region::Map(state.regions(), fd, static_cast<size_t>(length), call[2].As<Napi::Boolean>(), &error);
+  Region* region = Region::Map(state.regions(), fd, static_cast<size_t>(length), writable, &error);
   if (region == nullptr) return Done(call, error);
   return Napi::Value(call.Env(), Mapping::New(state, region));
 }

@@ -62,6 +62,12 @@ bool ReadBytes(const Napi::CallbackInfo& call, size_t index, const char* name, c
   return true;
 }
 
+bool ReadBoolean(const Napi::CallbackInfo& call, size_t index, const char* name, bool* result) {
+  if (!call[index].IsBoolean()) return WrongType(call.Env(), name, "a boolean");
+  *result = call[index].As<Napi::Boolean>();
+  return true;
+}
+
 bool ReadFunction(napi_env env, napi_value value, const char* name) {
   napi_valuetype type = napi_undefined;
   napi_typeof(env, value, &type);

@@ -13,6 +13,7 @@ bool ReadText(const Napi::CallbackInfo& call, size_t index, const char* name, st
 bool ReadPath(const Napi::CallbackInfo& call, size_t index, const char* name, std::string* result);
 bool ReadInteger(const Napi::CallbackInfo& call, size_t index, const char* name, int64_t min, int64_t max,
                  int64_t* result);
+bool ReadBoolean(const Napi::CallbackInfo& call, size_t index, const char* name, bool* result);
 bool ReadDescriptor(const Napi::CallbackInfo& call, size_t index, int* result);
 /** The memory of a Uint8Array, which lasts as long as the call. */
 bool ReadBytes(const Napi::CallbackInfo& call, size_t index, const char* name, char** data, size_t* size);

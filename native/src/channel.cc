@@ -240,11 +240,7 @@ Napi::Value Channel::LimitFrames(const Napi::CallbackInfo& call) {
 }
 
 Napi::Value Channel::SetBusyPoll(const Napi::CallbackInfo& call) {
-  if (!call[0].IsBoolean()) {
-    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "on must be a boolean");
-    return {};
-  }
-  busy_poll_ = call[0].As<Napi::Boolean>();
+  if (!ReadBoolean(call, 0, "on", &busy_poll_)) return {};
   return call.Env().Undefined();
 }
 

@@ -80,12 +80,9 @@ Compressor::~Compressor() {
 Napi::Value Compressor::Compress(const Napi::CallbackInfo& call) {
   ZSTD_inBuffer input{};
   ZSTD_outBuffer output{};
-  if (!ReadBuffers(call, &input, &output)) return {};
-  if (!call[2].IsBoolean()) {
-    ThrowTypeError(call.Env(), "ERR_INVALID_ARG_TYPE", "flush must be a boolean");
-    return {};
-  }
-  const ZSTD_EndDirective mode = call[2].As<Napi::Boolean>() ? ZSTD_e_flush : ZSTD_e_continue;
+  bool flush;
+  if (!ReadBuffers(call, &input, &output) || !ReadBoolean(call, 2, "flush", &flush)) return {};
+  const ZSTD_EndDirective mode = flush ? ZSTD_e_flush : ZSTD_e_continue;
   return Progress(call, ZSTD_compressStream2(context_, &output, &input, mode), input, output);
 }
 
