@@ -14,6 +14,7 @@ import {
   createRemoteBuffer,
   dropBuffer
 } from './requests/blobs.js'
+import { deleteData } from './requests/metadata.js'
 import { instanceStatus } from './requests/status.js'
 
 /** On a vineyardd nothing tells when memory returns; these bound how often the writer asks. */
@@ -185,11 +186,15 @@ async function makeAll(
   throw failure as Error
 }
 
-/** Frees blobs that nothing refers to. Errors are ignored: whoever lost the connection lost the blobs with it. */
+/**
+ * Frees blobs that nobody else knows of. Errors are ignored: the store frees them with the connection, and elsewhere the
+ * connection's successor does, with the objects whose making was not answered.
+ */
 export async function dropBlobs(connection: Connection, payloads: readonly Payload[]): Promise<void> {
-  await Promise.allSettled(
-    payloads.filter(payload => payload.size > 0).map(payload => dropBuffer(connection, payload.id))
-  )
+  const ids = payloads.filter(payload => payload.size > 0).map(({ id }) => id)
+  const { successor } = connection
+  if (successor === undefined) await Promise.allSettled(ids.map(id => dropBuffer(connection, id)))
+  else if (ids.length > 0) await deleteData(successor, ids, { force: true, deep: true }).catch(() => {})
 }
 
 async function refuseWhatCannotFit(connection: Connection, sizes: readonly number[]): Promise<void> {

@@ -71,6 +71,7 @@ export class ClientCore {
   async connect<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#whileOpen(signal, async ending => {
       const connection = await Connection.open(this.settings, ending)
+      connection.succeedBy(this.connection)
       ending.addEventListener('abort', () => connection.close())
       if (ending.aborted) connection.close()
       try {

@@ -59,6 +59,7 @@ export class Connection {
   /** Replies that a vineyardd still owes then. */
   #unanswered = 0
   #failure: VineyardError | undefined
+  #successor: Connection | undefined
 
   private constructor(channel: FrameChannel, { address, timeout }: ConnectionSettings) {
     this.#channel = channel
@@ -142,6 +143,16 @@ export class Connection {
 
   get closed(): boolean {
     return this.#failure !== undefined || this.#closing
+  }
+
+  /** Names the connection that takes back what this one made and could not use, once this one has ended. */
+  succeedBy(successor: Connection): void {
+    this.#successor = successor
+  }
+
+  /** That connection, if this one has ended and the server does not take it back by itself. */
+  get successor(): Connection | undefined {
+    return this.closed && !this.extended ? this.#successor : undefined
   }
 
   /** When the server answered last, or was asked while nothing was under way, as `performance.now()` tells it. */

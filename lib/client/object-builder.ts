@@ -73,7 +73,8 @@ export async function beginObject(
       if (!connection.remote) await Promise.all([...made.values()].map(blob => sealFilled(connection, blob)))
       await createLevels(connection, draft, levels, ids, parts, options)
     } catch (error) {
-      await undo(connection, ids, [...made.values()])
+      // A blob that is the whole object may have been given away before its sealing was answered.
+      if (draft instanceof ObjectDraft || !connection.closed) await undo(connection, ids, [...made.values()])
       throw error
     }
     return ids.get(draft) as ObjectId
@@ -203,8 +204,9 @@ async function undo(
   payloads: readonly Payload[]
 ): Promise<void> {
   const objects = [...ids].filter(([draft]) => draft instanceof ObjectDraft).map(([, id]) => id)
+  const over = connection.successor ?? connection
   await Promise.allSettled([
     dropBlobs(connection, payloads),
-    ...(objects.length > 0 ? [deleteData(connection, objects.reverse(), { force: true, deep: true })] : [])
+    ...(objects.length > 0 ? [deleteData(over, objects.reverse(), { force: true, deep: true })] : [])
   ])
 }

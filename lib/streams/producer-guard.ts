@@ -21,8 +21,8 @@ const losses = {
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
  * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
  * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
- * and the members of chunks whose writer had ended before their consumer was killed, because the server deletes their
- * chunks, the only way to them.
+ * the members of chunks whose writer had ended before their consumer was killed, because the server deletes their chunks,
+ * the only way to them; and a chunk whose push was lost on the way with the writer's connection, since a reader may have it.
  */
 export class ProducerGuard {
   readonly #core: ClientCore
@@ -125,7 +125,7 @@ export class ProducerGuard {
   }
 
   async #cleanUp(): Promise<void> {
-    // A vineyardd may end on objects whose members are deleted while they are made.
+    // What is being made is taken back by whoever makes it.
     await this.#idle().catch(() => {})
     const notes = await this.#notes?.close()
     if (notes !== undefined) await this.#delete(notes).catch(() => {})

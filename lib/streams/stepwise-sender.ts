@@ -131,10 +131,12 @@ export class StepwiseSender implements ChunkSender {
     this.#pushSent = new Promise(resolve => (pushSent = resolve))
     sealed.catch(() => {})
     let id: ObjectId | undefined
+    let sent = false
     try {
       id = await made
       await before
       if (this.#failure !== undefined) throw this.#failure.error
+      sent = !this.#connection.closed
       const pushed = pushChunk(this.#connection, this.#stream, id, bytes)
       pushSent()
       const [counted] = await Promise.all([pushed, sealed])
@@ -143,8 +145,11 @@ export class StepwiseSender implements ChunkSender {
       // Nothing may be pushed after what is missing.
       if (this.#overlaps) this.#failure ??= { error }
       pushSent()
-      if (id !== undefined)
-        await deleteData(this.#connection, [id], { force: false, deep: true }).catch(() => {})
+      // What was pushed when the connection ended may be a reader's: nobody knows.
+      if (id !== undefined && !(sent && this.#connection.closed)) {
+        const over = this.#connection.successor ?? this.#connection
+        await deleteData(over, [id], { force: false, deep: true }).catch(() => {})
+      }
       throw error
     }
   }

@@ -199,7 +199,10 @@ export class PolledWindow implements Window {
     if (sent === undefined || chunk.id !== undefined) return
     sent.accepted.then(
       id => (chunk.id = id),
-      () => this.#forget(chunk, 1)
+      () => {
+        // Refused, and taken back. What a connection took along was perhaps accepted.
+        if (!this.#connection.closed) this.#forget(chunk, 1)
+      }
     )
   }
 

@@ -139,9 +139,10 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /**
    * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk once
    * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
-   * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. An abort leaves
-   * the stream without this chunk and usable; what has been sent already is appended all the same, unless the server does
-   * not say so within half a second: then it cannot be known.
+   * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the
+   * first two the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
+   * nothing may follow what is missing. An abort leaves the stream without this chunk and usable; what has been sent already
+   * is appended all the same, unless the server does not say so within half a second: then it cannot be known.
    */
   async append(value: In | ObjectId | Uint8Array, options?: { signal?: AbortSignal }): Promise<ObjectId> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })

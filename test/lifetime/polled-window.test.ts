@@ -70,6 +70,27 @@ describe('The window of a writer on a vineyardd', () => {
     writer.close()
   })
 
+  it('keeps what a chunk was made of whose push was under way when the connection ended, and forgets what was refused', async () => {
+    const writer = await another()
+    const ids = ['o0000000000000001', 'o0000000000000002', 'o0000000000000003'] as [
+      ObjectId,
+      ObjectId,
+      ObjectId
+    ]
+    const window = new PolledWindow(writer, ids[0], { chunks: 16, bytes: Infinity }, new Counters())
+    const parts = ids.slice(1)
+    const push = async (before: () => void): Promise<void> => {
+      const accepted = Promise.reject<ObjectId>(new Error('refused by the test'))
+      window.pushed(1, { id: undefined, bytes: 1, parts, accepted })
+      before()
+      await rejection(accepted)
+    }
+    await push(() => {})
+    expect(window.remains).to.deep.equal([])
+    await push(() => writer.lose(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', 'lost by the test')))
+    expect(window.remains).to.deep.equal(parts)
+  })
+
   it('does not take an empty chunk for one that was consumed, and what was written before it for left over', async () => {
     const stream = await ByteStream.create(client)
     const writer = await stream.openWriter()

@@ -10,8 +10,8 @@ const marked = /"\\u0000n(-?[0-9]{16,})"/g
 export interface FrameHooks {
   /** Sees each frame that a client sends; null is one that is not valid UTF-8, which is not passed on. */
   request?: (text: string | null) => void
-  /** What becomes of a frame of the server. */
-  reply?: (text: string) => string
+  /** What becomes of a frame of the server; null ends the connection instead. */
+  reply?: (text: string) => string | null
 }
 
 /** Stands between clients and a server on its Unix socket: passes frames and descriptors on, and looks at them. */
@@ -36,7 +36,12 @@ export class FrameProxy {
         hooks.request?.(text)
         return text
       })
-      this.#pass(far, near, text => (text === null ? text : (hooks.reply?.(text) ?? text)))
+      this.#pass(far, near, text => {
+        if (text === null || hooks.reply === undefined) return text
+        const reply = hooks.reply(text)
+        if (reply === null) for (const channel of [near, far]) this.#end(channel)
+        return reply
+      })
     }
     this.#listener = native.listen(this.socket, 128, maxFrame, meet, () => {})
   }
@@ -45,6 +50,11 @@ export class FrameProxy {
     this.#listener.close()
     for (const channel of this.#channels) channel.close()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  #end(channel: Channel): void {
+    this.#channels.delete(channel)
+    channel.close()
   }
 
   #pass(from: Channel, to: Channel, hook: (text: string | null) => string | null): void {
@@ -57,7 +67,7 @@ export class FrameProxy {
             native.closeFd(message)
           } else {
             const text = hook(message?.replaceAll(marked, '$1') ?? null)
-            if (text !== null) to.send(text)
+            if (text !== null && this.#channels.has(to)) to.send(text)
           }
         }
       },
