@@ -17,12 +17,16 @@ export function ownResources(): OwnResources {
   }
 }
 
-/** What a process has open, each with what the system calls it. */
+/** A vineyardd opens one with the first message of its level, and keeps it. */
+const ownLog = /\/vineyard\.[^/]*\.log\.[A-Z]+\./
+
+/** What a process has open but its own log, each with what the system calls it. */
 export function descriptorsOf(pid: number | string): string[] {
   const directory = `/proc/${pid}/fd`
   return readdirSync(directory).flatMap(descriptor => {
     try {
-      return [`${pid}/${descriptor} ${readlinkSync(`${directory}/${descriptor}`)}`]
+      const target = readlinkSync(`${directory}/${descriptor}`)
+      return ownLog.test(target) ? [] : [`${pid}/${descriptor} ${target}`]
     } catch {
       // That of the directory itself, which is closed by now.
       return []

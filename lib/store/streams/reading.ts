@@ -79,7 +79,8 @@ export class StreamReading {
   ): string | Waiting {
     const stream = this.#table.get(id)
     const seat = this.#readable(stream, peer)
-    return this.#take(stream, seat, { peer, ...limits, make: chunks => make(chunks, seat.missed) })
+    const { max, maxBytes } = limits
+    return this.#take(stream, seat, { peer, max, maxBytes, make: chunks => make(chunks, seat.missed) })
   }
 
   /** The reader has done with the oldest `count` chunks that it has. */
@@ -185,7 +186,9 @@ export class StreamReading {
     }
     if (stream.ended && seat.ready.length === 0) throw this.#endOf(stream, seat)
     const waiting = new Waiting().onEnd(() => (seat.puller = undefined))
-    seat.puller = { ...pull, waiting }
+    // Field by field: a spread would make it an object of a form of its own, slowly, with each chunk.
+    const { peer, max, maxBytes, make } = pull
+    seat.puller = { peer, max, maxBytes, make, waiting }
     return waiting
   }
 
