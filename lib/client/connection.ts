@@ -6,19 +6,14 @@ import { VineyardError } from '../errors.js'
 import { Descriptors } from '../memory/descriptors.js'
 import { native, type Channel, type ChannelMessage, type NativeError } from '../native.js'
 import { readEvent, type StoreEvent } from '../protocol/extension.js'
-import {
-  messageText,
-  stringifyJson,
-  unmarkAll,
-  type JsonObject,
-  type Stringifiable
-} from '../protocol/json.js'
+import { messageText, stringifyJson, type JsonObject, type Stringifiable } from '../protocol/json.js'
 import type { BlobBytes } from '../rpc/blob-transfer.js'
 import { TcpChannel, type FrameChannel } from '../rpc/tcp-channel.js'
 import { BlobExchange } from './blob-exchange.js'
 import { connectTcp, connectUnix } from './connect.js'
 import { patienceMs } from './patience.js'
 import { readRegistration, registration, type ServerInfo } from './registration.js'
+import { ReplyFrames } from './reply-frames.js'
 import { RequestLine, type Pending } from './request-line.js'
 import type { ConnectionSettings } from './settings.js'
 
@@ -40,12 +35,11 @@ export class Connection {
   /** Over TCP. */
   readonly #exchange: BlobExchange | undefined
   readonly #line: RequestLine
+  readonly #frames: ReplyFrames
   readonly #address: string
   readonly #eventListeners = new Set<(event: StoreEvent) => void>()
   readonly #closeListeners = new Set<(error: VineyardError) => void>()
   #info: ServerInfo | undefined
-  /** The reply whose descriptors have not all arrived, and the server's numbers of those. */
-  #awaitingFds: { reply: JsonObject; fds: number[] } | undefined
   /** Requests of this turn of the event loop that go out at its end. */
   readonly #outgoing: string[] = []
   #holds = 0
@@ -73,6 +67,14 @@ export class Connection {
         onFailed: error => this.#finish(error)
       })
     }
+    this.#frames = new ReplyFrames(this.descriptors, !this.remote, {
+      expectsReply: () => !this.#line.empty,
+      onEvent: message => {
+        const event = readEvent(message)
+        for (const listener of this.#eventListeners) listener(event)
+      },
+      onReply: reply => this.#settle(reply)
+    })
     channel.start({
       onMessages: messages => this.#onMessages(messages),
       onDrain: () => {},
@@ -349,55 +351,12 @@ export class Connection {
         continue
       }
       try {
-        if (typeof message === 'number') this.#onDescriptor(message)
-        else if (message === null)
-          throw new VineyardError('ERR_VINEYARD_PROTOCOL', 'a reply is not valid UTF-8')
-        else this.#onFrame(message)
+        this.#frames.take(message)
       } catch (error) {
         // The stream of replies has lost its order: nothing that follows can be trusted.
-        this.#finish(
-          error instanceof VineyardError
-            ? error
-            : new VineyardError(
-                'ERR_VINEYARD_PROTOCOL',
-                `a reply cannot be read: ${(error as Error).message}`,
-                {
-                  cause: error
-                }
-              )
-        )
+        this.#finish(asProtocolError(error))
       }
     }
-  }
-
-  #onFrame(text: string): void {
-    const reply = JSON.parse(text) as JsonObject
-    if (typeof reply !== 'object' || reply === null) throw new Error('not an object')
-    if (text.includes('\\u0000n')) unmarkAll(reply)
-    if ('event' in reply) {
-      const event = readEvent(reply)
-      for (const listener of this.#eventListeners) listener(event)
-      return
-    }
-    if (this.#awaitingFds !== undefined) throw new Error('a frame came where a descriptor was announced')
-    if (this.#line.empty) throw new Error(`nobody asked for ${messageText(reply['type'])}`)
-    // A vineyardd announces them over TCP too, where they never come.
-    const fds = this.remote ? [] : announcedDescriptors(reply)
-    if (fds.length > 0) this.#awaitingFds = { reply, fds }
-    else this.#settle(reply)
-  }
-
-  #onDescriptor(fd: number): void {
-    const awaiting = this.#awaitingFds
-    const storeFd = awaiting?.fds.shift()
-    if (awaiting === undefined || storeFd === undefined) {
-      native.closeFd(fd)
-      throw new Error('a descriptor came that no reply announced')
-    }
-    this.descriptors.add(storeFd, fd)
-    if (awaiting.fds.length > 0) return
-    this.#awaitingFds = undefined
-    this.#settle(awaiting.reply)
   }
 
   #settle(reply: JsonObject): void {
@@ -478,9 +437,8 @@ function closedError(): VineyardError {
   return new VineyardError('ERR_VINEYARD_CLOSED', 'the connection was closed by this process')
 }
 
-/** The server's numbers of the descriptors that follow a reply (messages.md §3). */
-function announcedDescriptors(reply: JsonObject): number[] {
-  const { fds, fd } = reply
-  if (Array.isArray(fds)) return fds.filter(one => typeof one === 'number' && one >= 0) as number[]
-  return typeof fd === 'number' && fd >= 0 ? [fd] : []
+function asProtocolError(error: unknown): VineyardError {
+  if (error instanceof VineyardError) return error
+  const message = `a reply cannot be read: ${(error as Error).message}`
+  return new VineyardError('ERR_VINEYARD_PROTOCOL', message, { cause: error })
 }
