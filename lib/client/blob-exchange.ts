@@ -135,7 +135,7 @@ export class BlobExchange {
       this.#events.onFailed(new VineyardError('ERR_VINEYARD_CONNECTION_LOST', message, { cause: error }))
       return
     }
-    this.#tcp.limitSilence(0, () => {})
+    this.#tcp.limitSilence(0)
     done.waits = false
     this.#line.headChanged()
     this.#exchanged()
@@ -149,7 +149,7 @@ export class BlobExchange {
     this.#events.onChange()
     this.#limitSilence()
     this.#tcp.receiveRaw(receiver, () => {
-      this.#tcp.limitSilence(0, () => {})
+      this.#tcp.limitSilence(0)
       this.#transferring = undefined
       this.#line.resume()
       this.#events.onChange()

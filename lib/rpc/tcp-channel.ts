@@ -153,8 +153,8 @@ export class TcpChannel implements FrameChannel {
     this.resumeFrames()
   }
 
-  /** Calls back when no byte has moved for `ms`, in either direction, until it is called with 0. */
-  limitSilence(ms: number, onSilence: () => void): void {
+  /** Calls back when no byte has moved for `ms`, in either direction; 0 ends that. */
+  limitSilence(ms: number, onSilence = (): void => {}): void {
     this.#onSilence = onSilence
     this.#socket.setTimeout(ms)
   }

@@ -12,9 +12,11 @@ constexpr size_t kSendBuffer = 64 * 1024;
 
 EnvState::EnvState(napi_env env)
     : env_(env),
-      busy_poll_(std::make_shared<BusyPoll>(*this)),
+      busy_poll_(std::make_unique<BusyPoll>(*this)),
       receive_buffer_(kReceiveBuffer),
       send_buffer_(kSendBuffer) {}
+
+EnvState::~EnvState() = default;
 
 std::shared_ptr<EnvState> EnvState::Create(napi_env env) {
   std::shared_ptr<EnvState> state(new EnvState(env));

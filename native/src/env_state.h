@@ -50,6 +50,7 @@ class Buffer {
 class EnvState {
  public:
   static std::shared_ptr<EnvState> Create(napi_env env);
+  ~EnvState();
   static EnvState& From(const Napi::CallbackInfo& call) { return *static_cast<EnvState*>(call.Data()); }
 
   napi_env env() const { return env_; }
@@ -95,7 +96,7 @@ class EnvState {
   std::shared_ptr<RegionTable> regions_ = std::make_shared<RegionTable>();
   OpenDescriptors descriptors_;
   ViewAccount views_;
-  std::shared_ptr<BusyPoll> busy_poll_;
+  std::unique_ptr<BusyPoll> busy_poll_;
   Buffer receive_buffer_;
   Buffer send_buffer_;
   std::string marked_text_;
