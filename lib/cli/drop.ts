@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { dropNameOf } from '../client/requests/names.js'
 import { nameOf } from '../streams/stream.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
@@ -24,7 +25,7 @@ export function dropCommand(host: Host): Command {
           }
           await client.delete(id, { force: options.force ?? false })
           const name = nameOf(meta)
-          if (name !== undefined) await client.dropName(name)
+          if (name !== undefined) await dropNameOf(client.core.connection, name, id)
         }
       })
     )

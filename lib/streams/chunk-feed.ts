@@ -4,7 +4,7 @@ import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
 import type { LeaseReturns } from '../client/lease-returns.js'
 import { pulledForm, type PulledForm } from '../client/pulled-form.js'
-import { pullChunk, pullChunks } from '../client/requests/chunks.js'
+import { pullChunk, pullChunks, type PulledChunk as PulledReply } from '../client/requests/chunks.js'
 import { VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -32,7 +32,7 @@ export interface ChunkFeed {
 
 /** One chunk a request, by the standard protocol. */
 export class SingleFeed implements ChunkFeed {
-  readonly missed = 0
+  missed = 0
   readonly #connection: Connection
   readonly #stream: ObjectId
   readonly #budget: LeaseBudget
@@ -47,8 +47,10 @@ export class SingleFeed implements ChunkFeed {
   }
 
   async next(): Promise<PulledChunk> {
-    const { id, memory } = await this.#counters.wait('chunk', () => pullChunk(this.#connection, this.#stream))
+    const pull = (): Promise<PulledReply> => pullChunk(this.#connection, this.#stream)
+    const { id, memory, missed } = await this.#counters.wait('chunk', pull)
     this.pulled += 1
+    this.missed = missed
     if (memory !== undefined) this.#budget.observe(memory)
     return id
   }

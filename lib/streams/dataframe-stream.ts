@@ -82,7 +82,7 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
 /** The batches of a value. A table without any still has a schema to tell: it becomes a batch of zero rows. */
 function batchesOf(value: RecordBatch | Table): readonly RecordBatch[] {
   if (!isTable(value)) return [value]
-  return value.batches.length > 0 ? value.batches : [new Batch(value.schema)]
+  return value.batches.length > 0 ? value.batches : [new Batch(value.schema, undefined)]
 }
 
 /** A chunk of another producer may hold several batches, which then share its memory by count, or none. */

@@ -77,6 +77,8 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
   }
 
   override read(size?: number): Out | null {
+    // Node goes on with what it has buffered after destroy(), which has released it.
+    if (this.destroyed) return null
     const chunk = super.read(size) as Out | null
     if (this.#owesRead && this.#unreadBytes() < readAheadBytes) {
       this.#owesRead = false

@@ -52,7 +52,9 @@ export abstract class ReaderReadable<Out> extends Readable {
 
   override read(size?: number): any {
     const chunk: unknown = super.read(size)
-    if (this.#heldError !== undefined && this.readableLength === 0) {
+    // So many bytes as are asked for will never be there.
+    const tooFew = chunk === null && size !== undefined && size > 0
+    if (this.#heldError !== undefined && (this.readableLength === 0 || tooFew)) {
       const error = this.#heldError
       process.nextTick(() => this.destroy(error))
     }
@@ -78,7 +80,14 @@ export abstract class ReaderReadable<Out> extends Readable {
 
   /** Destroys the stream when everything before the failure has been read. */
   protected failAfterBuffered(error: Error): void {
-    if (this.readableLength === 0) this.destroy(error)
-    else this.#heldError = error
+    if (this.readableLength === 0) {
+      this.destroy(error)
+      return
+    }
+    this.#heldError = error
+    // Somebody who waits for more bytes than there are is told to look once more, as at the end of a stream.
+    process.nextTick(() => {
+      if (!this.destroyed) this.emit('readable')
+    })
   }
 }

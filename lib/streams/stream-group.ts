@@ -1,7 +1,7 @@
 import type { Client } from '../client/client.js'
 import { sumOfStats, type StreamStats } from '../client/counters.js'
 import { deleteData } from '../client/requests/metadata.js'
-import { dropName } from '../client/requests/names.js'
+import { dropNameOf } from '../client/requests/names.js'
 import { VineyardError } from '../errors.js'
 import type { Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
@@ -130,8 +130,8 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
     const { connection } = this.client.core
     const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
+    if (name !== undefined) await dropNameOf(connection, name, this.id)
     await deleteData(connection, [this.id], { force: true, deep: false })
-    if (name !== undefined) await dropName(connection, name)
     const failed = dropped.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }

@@ -209,7 +209,7 @@ export async function createStreamObject(
   if (sharing !== undefined && !connection.extended) {
     throw new VineyardError(
       'ERR_VINEYARD_UNSUPPORTED',
-      'several readers, or one after the other, are offered by the embedded store only'
+      'several readers, or one after the other, are offered by the embedded store only, and made over its socket'
     )
   }
   const { params = {}, name } = options

@@ -3,7 +3,7 @@ import { endsSoon } from '../client/patience.js'
 import { VineyardError } from '../errors.js'
 import { pullChunk } from '../client/requests/chunks.js'
 import { deleteData } from '../client/requests/metadata.js'
-import { dropName } from '../client/requests/names.js'
+import { dropNameOf } from '../client/requests/names.js'
 import { dropStream, openStream, readMode, stopStream } from '../client/requests/streams.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { deleteUnpushed } from './unpushed.js'
@@ -45,10 +45,11 @@ export async function discardStream(
     const pulled = await pullToTheEnd(puller, stream)
     await deleteUnpushed(control, connection, stream, before === undefined ? undefined : before + pulled)
   }
+  const named = name === undefined ? undefined : unanswered(dropNameOf(control, name, stream))
   const [lost] = await Promise.all([
     unanswered(dropStream(control, stream)),
     unanswered(deleteData(control, [stream], { force: true, deep: false })),
-    name === undefined ? undefined : unanswered(dropName(control, name))
+    named
   ])
   return lost
 }

@@ -116,13 +116,21 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     core.addDependent(this)
   }
 
-  /** @internal Takes the stream's write mark: ERR_VINEYARD_STREAM_OPENED if somebody has it. */
+  /**
+   * @internal Takes the stream's write mark: ERR_VINEYARD_STREAM_OPENED if somebody has it. ERR_VINEYARD_UNSUPPORTED over
+   * TCP where the policy is to drop or to evict: only with the extension the store learns what the window needs.
+   */
   static async open<In>(
     core: ClientCore,
     target: WriterTarget<In>,
     options: WriterOptions = {}
   ): Promise<StreamWriter<In>> {
     return core.connect(async connection => {
+      if (!connection.extended && !target.waits) {
+        const message =
+          'a stream that does not wait for its readers is written over the socket of its store, not over TCP'
+        throw new VineyardError('ERR_VINEYARD_UNSUPPORTED', message)
+      }
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
       await openStream(connection, target.id, writeMode, limits)
@@ -179,8 +187,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   /**
-   * `size` bytes of shared memory to fill in place and give to `append`, which takes them (the array becomes empty).
-   * What is never appended is freed when the writer is closed.
+   * `size` bytes of shared memory to fill in place and give to `append`, which takes them (the array becomes empty). Of a
+   * part (`subarray`) a copy is appended, and the memory is freed. What is never appended is freed when the writer is closed.
    */
   async allocate(size: number, options: { signal?: AbortSignal } = {}): Promise<Buffer> {
     checkOptions(options, { signal: isSignal })
@@ -278,7 +286,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     throwIfAborted(signal)
     if (isObjectId(value)) return this.#sendObject(value, signal)
     if (value instanceof Uint8Array && this.#lent.has(value.buffer)) {
-      return this.#sendAllocated(value.buffer as ArrayBuffer, signal)
+      return this.#sendAllocated(value, signal)
     }
     if (this.#lent.any) {
       const placed = this.#encoder.placed?.(value as In, buffer => this.#lent.has(buffer))
@@ -333,18 +341,23 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return sent
   }
 
-  #sendAllocated(buffer: ArrayBuffer, signal: AbortSignal): Promise<Sent> {
+  /** A part of what was allocated is copied, and all of it freed: a chunk is the whole of its memory. */
+  async #sendAllocated(value: Uint8Array, signal: AbortSignal): Promise<Sent> {
+    const buffer = value.buffer as ArrayBuffer
     const blob = this.#lent.blobOf(buffer)
-    if (blob !== undefined) {
+    const whole = value.byteLength === buffer.byteLength
+    if (blob !== undefined && whole) {
       return this.#sendWith(blob.size, signal, () => {
         this.#lent.take(buffer, blob)
         return this.#sender.sendBlob(blob)
       })
     }
-    return this.#sendWith(buffer.byteLength, signal, () => {
-      const bytes = this.#lent.takeBytes(buffer)
+    const sent = await this.#sendWith(value.byteLength, signal, () => {
+      const bytes = whole ? this.#lent.takeBytes(buffer) : value
       return this.#sender.send(BlobDraft.copyOf(bytes), bytes.byteLength, signal)
     })
+    if (!whole) await this.#lent.free(buffer)
+    return sent
   }
 
   /** Sends one chunk when the window has room for it. */

@@ -52,6 +52,7 @@ function describeMemory(lease: Lease, source: LeaseSource, part: number | undefi
   }
 }
 
+/** It is cloned now, because `release(chunk)` may take its memory away before it is sent. */
 function copyOf(chunk: object): NonNullable<SharedChunk['copy']> {
-  return isRecordBatch(chunk) ? { ipc: writeIpc([chunk]) } : { value: chunk }
+  return isRecordBatch(chunk) ? { ipc: writeIpc([chunk]) } : { value: structuredClone(chunk) }
 }

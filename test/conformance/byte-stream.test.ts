@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { expect } from 'chai'
-import { ByteStream, release } from 'vineyard-streams'
+import { ByteStream, release, type VineyardError } from 'vineyard-streams'
 import { rejection } from '../support/rejection.js'
 import { onEveryWay } from '../support/subjects.js'
 
@@ -87,6 +88,34 @@ onEveryWay('ByteStream', '64Mi', bench => {
     const { value } = await reader.next()
     expect(value).to.deep.equal(Buffer.alloc(1000, 42))
     expect((await reader.next()).done).to.equal(true)
+  })
+
+  it('takes a part of such memory as a chunk of its own', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    const memory = await writer.allocate(1000)
+    memory.fill('.')
+    await writer.append(memory.subarray(5, 5 + memory.write('hello', 5)))
+    expect(memory).to.have.length(0)
+    await writer.finish()
+    const chunks = (await into.createReadStream({ objectMode: true }).toArray())
+    expect(chunks.map(String)).to.deep.equal(['hello'])
+  })
+
+  it('tells of a failed producer whoever asks for more bytes than there are left', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    await writer.append(Buffer.from('0123456789'))
+    const readable = into.createReadStream()
+    const records: string[] = []
+    const failed = once(readable, 'error') as Promise<[VineyardError]>
+    readable.on('readable', () => {
+      for (let record = readable.read(4); record !== null; record = readable.read(4)) {
+        if (records.push(String(record)) === 2) setImmediate(() => void writer.fail())
+      }
+    })
+    expect((await failed)[0].code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+    expect(records).to.deep.equal(['0123', '4567'])
   })
 
   it('refuses what is not bytes', async () => {

@@ -23,10 +23,12 @@ onEveryWay('DataframeStream', '64Mi', bench => {
       when: vectorFromArray([0, 1, 2], new TimestampMicrosecond())
     })
     const table = new Table([rich.slice(0, 1), rich.slice(1, 3)])
-    const writing = pipeline(Readable.from([rich, table, rich.slice(0, 0)]), out.createWriteStream())
+    const empty = new Table(rich.schema)
+    const source = Readable.from([rich, table, rich.slice(0, 0), empty])
+    const writing = pipeline(source, out.createWriteStream())
     const seen = await into.createReadStream().toArray()
     await writing
-    const expected = [rich, ...table.batches, rich.slice(0, 0)]
+    const expected = [rich, ...table.batches, rich.slice(0, 0), rich.slice(0, 0)]
     expect(seen.map(valuesOf)).to.deep.equal(expected.map(valuesOf))
     for (const batch of seen) release(batch)
   })

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ByteStream, ParallelStream } from 'vineyard-streams'
 import { onEveryWay } from '../support/subjects.js'
 import { rejection } from '../support/rejection.js'
 
@@ -31,5 +32,26 @@ onEveryWay('Names', '16Mi', bench => {
     expect(await client.getName('names/of-a-transient')).to.equal(id)
     await client.dropName('names/of-a-transient')
     await client.delete(id)
+  })
+
+  it('stay with the stream that has taken them when the one before ends', async () => {
+    const client = await bench.client()
+    const name = 'names/of-streams'
+    const named = (): Promise<ByteStream> => ByteStream.create(client, { name })
+    const first = await named()
+    const second = await named()
+    await first.drop()
+    expect(await client.getName(name)).to.equal(second.id)
+    const third = await named()
+    await (await second.openReader()).close()
+    expect(await client.getName(name)).to.equal(third.id)
+    const group = await ParallelStream.create(client, 1, ByteStream, { name })
+    await third.drop()
+    expect(await client.getName(name)).to.equal(group.id)
+    const last = await named()
+    await group.drop()
+    expect(await client.getName(name)).to.equal(last.id)
+    await last.drop()
+    expect(await client.listNames()).to.deep.equal({})
   })
 })

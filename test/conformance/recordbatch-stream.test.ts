@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
@@ -11,6 +12,7 @@ import {
   type Client
 } from 'vineyard-streams'
 import { seedBatch, valuesOf } from '../support/batches.js'
+import { numberedBatch, numberOf } from '../support/numbered.js'
 import { rejection } from '../support/rejection.js'
 import { onEveryWay } from '../support/subjects.js'
 
@@ -141,6 +143,20 @@ onEveryWay('RecordBatchStream', '256Mi', bench => {
     expect(error).to.be.instanceOf(VineyardError)
     expect(error.code).to.equal('ERR_VINEYARD_STREAM_FAILED')
     await freed(clients[0]!, before)
+  })
+
+  it('gives no chunk any more to a listener that has destroyed the stream', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    for (let number = 0; number < 10; number += 1) await writer.append(numberedBatch(number, 100_000))
+    const readable = into.createReadStream()
+    const seen: number[] = []
+    readable.on('data', (batch: RecordBatch) => {
+      seen.push(numberOf(batch))
+      if (seen.length === 2) readable.destroy()
+    })
+    await once(readable, 'close')
+    expect(seen).to.deep.equal([0, 1])
   })
 
   it('ends the reader with the queued chunks and then an error when the writer is destroyed', async () => {

@@ -314,6 +314,28 @@ for (const [name, start] of servers) {
   })
 }
 
+describe('Streams over TCP that do not wait for their readers', () => {
+  it('are read with a count of what was missed, and not written', async () => {
+    const store = await Store.start({ size: '4Mi', rpc: { port: 0 } })
+    const [near, far] = [await connect(store.socket), await connect(`tcp://${store.rpcEndpoint}`)]
+    const stream = await ByteStream.create(near, { consumers: 1, policy: 'drop' })
+    const there = await far.get<ByteStream>(stream.id)
+    expect(await codeOf(there.openWriter())).to.equal('ERR_VINEYARD_UNSUPPORTED')
+    const writer = await stream.openWriter(near, { window: { chunks: 4 } })
+    for (let number = 0; number < 50; number += 1) await writer.append(Buffer.from([number]))
+    await writer.finish()
+    const reader = await there.openReader()
+    const read: number[] = []
+    for await (const chunk of reader) read.push(chunk[0] as number)
+    expect(read).to.deep.equal([46, 47, 48, 49])
+    expect(reader.missed).to.equal(46)
+    expect(there.stats().chunksMissed).to.equal(46)
+    await far.close()
+    await near.close()
+    await store.close()
+  })
+})
+
 describe('Connecting over TCP', () => {
   it('takes $VINEYARD_RPC_ENDPOINT where there is no socket', async () => {
     const store = await Store.start({ size: '1Mi', rpc: { port: 0 } })

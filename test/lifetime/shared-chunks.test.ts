@@ -136,7 +136,11 @@ onBothServers('Chunks shared with workers', '64Mi', bench => {
     const textWriter = await text.openWriter()
     await textWriter.append(Buffer.from('some bytes'))
     await textWriter.finish()
-    for await (const buffer of await text.openReader()) seen.push(await send(worker, buffer))
+    for await (const buffer of await text.openReader()) {
+      const shared = share(buffer)
+      release(buffer)
+      seen.push(await tell(worker, shared, [shared.port]))
+    }
 
     const [copied] = (await batches(1, { copy: true })) as [RecordBatch]
     seen.push(await send(worker, copied))

@@ -25,6 +25,8 @@ export interface PulledChunk {
   id: ObjectId
   /** Only the store tells these. */
   memory: { usage: number; limit: number; readers: number } | undefined
+  /** Chunks that this reader was too slow for so far. */
+  missed: number
 }
 
 /** Gives up the chunk pulled before and waits for the next one; `waits` is false where the stream has been stopped. */
@@ -43,7 +45,7 @@ export async function pullChunk(
     typeof usage === 'number' && typeof limit === 'number'
       ? { usage, limit, readers: Number(readers) }
       : undefined
-  return { id: replyId(reply['chunk']), memory }
+  return { id: replyId(reply['chunk']), memory, missed: countOf(reply, 'missed', 0) }
 }
 
 /** Only on connections with the extension. Pushes chunks, all or none. `count`: how many ids the request asks for. */

@@ -1,3 +1,4 @@
+import { Status, type VineyardError } from '../../errors.js'
 import { objectIdToBigInt, type ObjectId } from '../../protocol/ids.js'
 import type { JsonObject } from '../../protocol/json.js'
 import { replyId } from '../../protocol/payload.js'
@@ -25,7 +26,7 @@ export async function putName(connection: Connection, id: ObjectId, name: string
   await put(name)
 }
 
-export async function getName(connection: Connection, name: string, wait: boolean): Promise<ObjectId> {
+export async function getName(connection: Requester, name: string, wait: boolean): Promise<ObjectId> {
   const reply = await connection.request({ type: 'get_name_request', name, wait }, 'get_name_reply', {
     waits: wait
   })
@@ -34,6 +35,18 @@ export async function getName(connection: Connection, name: string, wait: boolea
 
 export async function dropName(connection: Requester, name: string): Promise<void> {
   await connection.request({ type: 'drop_name_request', name }, 'drop_name_reply')
+}
+
+/** Drops a name that an object has, or had: not if it is another one's by now. */
+export async function dropNameOf(connection: Requester, name: string, id: ObjectId): Promise<void> {
+  let owner: ObjectId
+  try {
+    owner = await getName(connection, name, false)
+  } catch (error) {
+    if ((error as VineyardError).status === Status.ObjectNotExists) return
+    throw error
+  }
+  if (owner === id) await dropName(connection, name)
 }
 
 export async function listNames(

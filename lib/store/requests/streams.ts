@@ -58,13 +58,15 @@ const pushChunk: Handler = (request, { engine, peer }) => {
 }
 
 const pullChunk: Handler = (request, { engine, peer }) =>
-  engine.streams.reading.pull(peer, readId(request, 'id'), (chunk: ObjectId) => {
+  engine.streams.reading.pull(peer, readId(request, 'id'), (chunk: ObjectId, missed: number) => {
     const { usage, limit } = engine.blobs
     const facts =
       peer.extension > 0
         ? `"memory_limit":${limit},"memory_usage":${usage},"readers":${engine.streams.table.readers},`
         : ''
-    return `{"chunk":${objectIdToDecimal(chunk)},${facts}"type":"pull_next_stream_chunk_reply"}`
+    // Nothing is missed in a stream that others know, too.
+    const loss = missed > 0 ? `"missed":${missed},` : ''
+    return `{"chunk":${objectIdToDecimal(chunk)},${facts}${loss}"type":"pull_next_stream_chunk_reply"}`
   })
 
 const stopStream: Handler = (request, { engine, peer }) => {

@@ -55,7 +55,7 @@ export class StreamReading {
    * Gives up the chunk that was pulled before and answers with the next, at once or when there is one. `make` composes
    * the reply. Throws or fails with 42 at the end, 43 where the stream failed, 44 if another pull waits.
    */
-  pull(peer: Peer, id: ObjectId, make: (chunk: ObjectId) => string): string | Waiting {
+  pull(peer: Peer, id: ObjectId, make: (chunk: ObjectId, missed: number) => string): string | Waiting {
     const stream = this.#table.get(id)
     const seat = this.#readable(stream, peer)
     this.#leave(stream, seat, Infinity)
@@ -63,7 +63,7 @@ export class StreamReading {
       peer,
       max: 1,
       maxBytes: 0,
-      make: ([chunk]) => make((chunk as Chunk).id)
+      make: ([chunk]) => make((chunk as Chunk).id, seat.missed)
     })
   }
 
