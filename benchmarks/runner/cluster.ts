@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type VineyardError } from 'vineyard-streams'
+import { comesUp } from './comes-up.js'
 import { startServer, freePort, programs, type Server } from './servers.js'
 import { socketPath } from './socket-path.js'
 
@@ -62,19 +63,13 @@ async function startEtcd(): Promise<{ url: string; close: () => Promise<void> }>
     }
   )
   const exited = once(child, 'exit')
-  let log = ''
-  for await (const text of child.stderr.iterator({ destroyOnReturn: false })) {
-    log += String(text)
-    if (!/ready to serve client requests|serving client traffic/.test(log)) continue
-    child.stderr.resume()
-    return {
-      url,
-      async close() {
-        child.kill('SIGKILL')
-        await exited
-        remove()
-      }
+  await comesUp(child, log => /ready to serve client requests|serving client traffic/.test(log))
+  return {
+    url,
+    async close() {
+      child.kill('SIGKILL')
+      await exited
+      remove()
     }
   }
-  throw new Error(`etcd did not start:\n${log}`)
 }

@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { comesUp } from './comes-up.js'
 import { profiled } from './profile.js'
 import { socketPath } from './socket-path.js'
 
@@ -53,7 +54,8 @@ export async function startServer(
   const port = rpc ? await freePort() : undefined
   const child = kind === 'store' ? startStore(path, port) : startVineyardd(path, port, etcd)
   const exited = once(child, 'exit')
-  await listening(child, path)
+  // Both log as they come up: each piece of it is an occasion to look whether the socket is there.
+  await comesUp(child, () => existsSync(path))
   if (port !== undefined) await accepts(port)
   return {
     socket: path,
@@ -108,16 +110,4 @@ async function accepts(port: number): Promise<void> {
       socket.destroy()
     }
   }
-}
-
-/** Both log to stderr as they come up: each piece of it is an occasion to look whether the socket is there. */
-async function listening(child: ChildProcess, socket: string): Promise<void> {
-  let log = ''
-  for await (const text of child.stderr!.iterator({ destroyOnReturn: false })) {
-    log += String(text)
-    if (!existsSync(socket)) continue
-    child.stderr!.resume()
-    return
-  }
-  throw new Error(`the server did not start:\n${log}`)
 }

@@ -98,7 +98,7 @@ onEveryWay('ByteStream', '64Mi', bench => {
     await writer.append(memory.subarray(5, 5 + memory.write('hello', 5)))
     expect(memory).to.have.length(0)
     await writer.finish()
-    const chunks = (await into.createReadStream({ objectMode: true }).toArray())
+    const chunks = await into.createReadStream({ objectMode: true }).toArray()
     expect(chunks.map(String)).to.deep.equal(['hello'])
   })
 

@@ -17,16 +17,16 @@ export function ownResources(): OwnResources {
   }
 }
 
-/** A vineyardd opens one with the first message of its level, and keeps it. */
-const ownLog = /\/vineyard\.[^/]*\.log\.[A-Z]+\./
+/** What a vineyardd opens when it needs it first, and keeps: a log for each level, and further pieces of its memory. */
+const ofDaemon = /\/vineyard\.[^/]*\.log\.[A-Z]+\.|memfd:vineyard-bulk/
 
-/** What a process has open but its own log, each with what the system calls it. */
+/** What a process has open, each with what the system calls it; of a vineyardd what it does not have for itself. */
 export function descriptorsOf(pid: number | string): string[] {
   const directory = `/proc/${pid}/fd`
   return readdirSync(directory).flatMap(descriptor => {
     try {
       const target = readlinkSync(`${directory}/${descriptor}`)
-      return ownLog.test(target) ? [] : [`${pid}/${descriptor} ${target}`]
+      return pid !== 'self' && ofDaemon.test(target) ? [] : [`${pid}/${descriptor} ${target}`]
     } catch {
       // That of the directory itself, which is closed by now.
       return []

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { on } from 'node:events'
 import type { Readable } from 'node:stream'
 
 /**
@@ -9,14 +10,13 @@ export async function upAndRunning(
   daemon: ChildProcess,
   works: (log: string) => boolean | Promise<boolean>
 ): Promise<void> {
-  const stderr = daemon.stderr as Readable
+  const stderr = (daemon.stderr as Readable).setEncoding('utf8')
+  // Whatever comes of it, a pipe that nobody reads would be full some day, and the daemon wait for it.
+  stderr.on('data', () => {})
   let log = ''
-  // Leaving the loop must not close the pipe that the daemon logs to.
-  for await (const text of stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    log += String(text)
-    if (!(await works(log))) continue
-    stderr.resume()
-    return
+  for await (const [text] of on(stderr, 'data', { close: ['end'] }) as AsyncIterable<[string]>) {
+    log += text
+    if (await works(log)) return
   }
   throw new Error(`${daemon.spawnargs.join(' ')} did not start:\n${log}`)
 }

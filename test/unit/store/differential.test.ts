@@ -195,6 +195,21 @@ const streamSteps: fc.Arbitrary<Step> = fc.oneof(
 const runs = (count: number): { numRuns: number; endOnFailure?: true; seed?: number } =>
   long ? { numRuns: count * 40, endOnFailure: true } : { numRuns: count, seed: 20261126 }
 
+class Silence extends Error {}
+
+/** A request that waits for ever is told with what came before it. */
+async function within<T>(answer: Promise<T>, what: () => string): Promise<T> {
+  let watchdog: NodeJS.Timeout | undefined
+  const silence = new Promise<never>((_resolve, reject) => {
+    watchdog = setTimeout(() => reject(new Silence(`no answer to ${what()}`)), 20_000)
+  })
+  try {
+    return await Promise.race([answer, silence])
+  } finally {
+    clearTimeout(watchdog)
+  }
+}
+
 describe('differential', () => {
   let real: Vineyardd
   let store: StoreServer
@@ -227,7 +242,10 @@ describe('differential', () => {
         const replies: any[] = []
         for (const side of sides) {
           const request = step(side)
-          const reply = await side.client.ask(...request)
+          const reply = await within(
+            side.client.ask(...request),
+            () => `${type} of ${side === sides[0] ? 'vineyardd' : 'the store'} after\n${history.join('\n')}`
+          )
           const id = type.startsWith('create_') ? reply?.id : reply?.target_id
           if (id !== undefined) side.remember(id, request[1])
           if (reply?.code === 255) throw new Error(reply.message)
@@ -236,15 +254,23 @@ describe('differential', () => {
         history.push(`${type} ${String(replies[0].code ?? 0)}`)
         expect(JSON.stringify(replies[1]), history.slice(-30).join('\n')).to.equal(JSON.stringify(replies[0]))
       }
+      await clear(sides)
+    } catch (error) {
+      // Behind a request that waits nothing more is answered.
+      if (!(error instanceof Silence)) await clear(sides)
+      throw error
     } finally {
-      for (const name of ['n', 'a/b', 'x~y', 'z']) {
-        for (const side of sides) await side.client.ask('drop_name_request', { name })
-      }
-      for (const side of sides) {
-        for (const id of side.ids) await side.client.ask('drop_stream_request', { id })
-        await side.client.ask('clear_request')
-        side.client.close()
-      }
+      for (const side of sides) side.client.close()
+    }
+  }
+
+  async function clear(sides: readonly Side[]): Promise<void> {
+    for (const name of ['n', 'a/b', 'x~y', 'z']) {
+      for (const side of sides) await side.client.ask('drop_name_request', { name })
+    }
+    for (const side of sides) {
+      for (const id of side.ids) await side.client.ask('drop_stream_request', { id })
+      await side.client.ask('clear_request')
     }
   }
 
