@@ -1,5 +1,5 @@
 import { Type } from 'apache-arrow'
-import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow'
+import type { Data, DataType, RecordBatch } from 'apache-arrow'
 import type { ChunkTarget } from '../client/chunk-target.js'
 import { compactLayout } from '../client/compact-layout.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
@@ -7,9 +7,9 @@ import { headerBytes } from '../protocol/template.js'
 import { ObjectDraft } from '../objects/model.js'
 import { anyType } from '../objects/arrow/any-type.js'
 import { bitmapBytes, copyBits } from '../objects/arrow/bitmap.js'
+import { BySchema } from '../objects/arrow/by-schema.js'
 import { storageOf } from '../objects/arrow/primitive-types.js'
-import { columnTypes, recordBatch } from '../objects/arrow/record-batch.js'
-import { schemaKey } from '../objects/arrow/schema-key.js'
+import { recordBatch } from '../objects/arrow/record-batch.js'
 
 /** Blobs begin at multiples of this in a chunk. */
 const alignment = 64
@@ -171,23 +171,18 @@ function aligned(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment
 }
 
-/** Schemas whose layout is remembered by their text, for sources that make a schema for each batch. */
-const maxLayouts = 64
-
 /** The layouts of a writer's batches. */
 export class BatchLayouts {
-  readonly #instanceId: number | bigint
-  readonly #byKey = new Map<string, Known | null>()
-  readonly #bySchema = new WeakMap<Schema, Known>()
+  readonly #bySchema: BySchema<BatchLayout>
 
   constructor(instanceId: number | bigint) {
-    this.#instanceId = instanceId
+    this.#bySchema = new BySchema((batch, types) => layoutFor(batch, types, instanceId))
   }
 
   /** The layout of a batch, valid until the next one is asked for; undefined where its draft has to be described. */
   of(batch: RecordBatch): BatchLayout | undefined {
-    const known = this.#find(batch)
-    return known !== null && known.layout.lay(batch) ? known.layout : undefined
+    const layout = this.#bySchema.of(batch)
+    return layout?.lay(batch) === true ? layout : undefined
   }
 
   /** The layout of a batch that was filled in place, in a buffer that `isAllocated`. */
@@ -196,58 +191,35 @@ export class BatchLayouts {
     if (values === undefined || !isAllocated(values.buffer)) return undefined
     return this.of(batch)?.within(values.buffer as ArrayBuffer)
   }
-
-  #find(batch: RecordBatch): Known | null {
-    const { schema } = batch
-    const seen = this.#bySchema.get(schema)
-    if (seen !== undefined && sameTypes(seen.types, batch)) return seen
-    const types = columnTypes(batch)
-    const key = schemaKey(schema, types)
-    let known = this.#byKey.get(key)
-    if (known === undefined) {
-      known = this.#make(batch, types)
-      if (this.#byKey.size < maxLayouts) this.#byKey.set(key, known)
-    }
-    if (known !== null) this.#bySchema.set(schema, { layout: known.layout, types })
-    return known
-  }
-
-  /** Only if the batch's draft comes to the same. */
-  #make(batch: RecordBatch, types: readonly DataType[]): Known | null {
-    const widths: number[] = []
-    for (const type of types) {
-      const width = type.typeId === Type.Bool ? 0 : storageOf(anyType(type))?.width
-      if (width === undefined) return null
-      widths.push(width)
-    }
-    let draft
-    try {
-      draft = recordBatch.describe?.(batch, { describe: refuse })
-    } catch {
-      return null
-    }
-    const expected = draft instanceof ObjectDraft ? compactLayout(draft, this.#instanceId) : undefined
-    if (expected === undefined) return null
-    const layout = new BatchLayout(expected.text, widths)
-    const numbers = [...expected.vars, ...expected.spans]
-    const agrees =
-      layout.lay(batch) &&
-      numbers.length === layout.numbers.length &&
-      numbers.every((number, i) => number === layout.numbers[i])
-    return agrees ? { layout, types } : null
-  }
 }
 
-interface Known {
-  layout: BatchLayout
-  types: readonly DataType[]
-}
-
-/** Whether the columns of a batch have these very types. */
-function sameTypes(types: readonly DataType[], batch: RecordBatch): boolean {
-  const columns = batch.data.children
-  for (let i = 0; i < types.length; i += 1) if (columns[i]?.type !== types[i]) return false
-  return true
+/** Only if the batch's draft comes to the same. */
+function layoutFor(
+  batch: RecordBatch,
+  types: readonly DataType[],
+  instanceId: number | bigint
+): BatchLayout | undefined {
+  const widths: number[] = []
+  for (const type of types) {
+    const width = type.typeId === Type.Bool ? 0 : storageOf(anyType(type))?.width
+    if (width === undefined) return undefined
+    widths.push(width)
+  }
+  let draft
+  try {
+    draft = recordBatch.describe?.(batch, { describe: refuse })
+  } catch {
+    return undefined
+  }
+  const expected = draft instanceof ObjectDraft ? compactLayout(draft, instanceId) : undefined
+  if (expected === undefined) return undefined
+  const layout = new BatchLayout(expected.text, widths)
+  const numbers = [...expected.vars, ...expected.spans]
+  const agrees =
+    layout.lay(batch) &&
+    numbers.length === layout.numbers.length &&
+    numbers.every((number, i) => number === layout.numbers[i])
+  return agrees ? layout : undefined
 }
 
 function refuse(): never {
