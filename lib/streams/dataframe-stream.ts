@@ -3,7 +3,7 @@ import { RecordBatch as Batch } from 'apache-arrow'
 import type { Client } from '../client/client.js'
 import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
 import { VineyardError } from '../errors.js'
-import { attachLease, type LeaseHandle } from '../memory/lease.js'
+import { attachLease, handleOf, type LeaseHandle } from '../memory/lease.js'
 import { readIpc } from '../objects/arrow/ipc.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
@@ -12,7 +12,7 @@ import { isBoolean } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
 import { numberParts } from '../workers/parts.js'
-import { ipcDraft } from './ipc-draft.js'
+import { IpcDrafts } from './ipc-drafts.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
@@ -67,13 +67,14 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
   /** @internal */
   protected override encoder(options: DataframeWriteStreamOptions): ChunkEncoder<RecordBatch<T> | Table<T>> {
     const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
+    const drafts = new IpcDrafts()
     return {
       describe: value => {
         if (!hasSchema(value)) {
           throw new VineyardError('ERR_VINEYARD_TYPE', 'a DataframeStream takes RecordBatches and Tables')
         }
         schemas?.check(value)
-        return batchesOf(value).map(ipcDraft)
+        return batchesOf(value).map(batch => drafts.of(batch))
       }
     }
   }
@@ -120,7 +121,7 @@ export function decodeBatches(blob: Metadata, context: ReadContext): RecordBatch
     const batches = readIpc(bytesOfBlob(context, blob), newHandle)
     batches.forEach((batch, index) => {
       const handle = handles[index]
-      if (handle !== undefined) attachLease(batch, handle)
+      if (handle !== undefined && handleOf(batch) === undefined) attachLease(batch, handle)
     })
     return batches
   } catch (error) {

@@ -5,9 +5,13 @@ import { maxLength } from '../fields.js'
 import { typeOf } from './any-type.js'
 import { bitmapBytes } from './bitmap.js'
 import { nameFields } from './field-names.js'
-import { checkIpc, IpcError } from './ipc-check.js'
+import { flatColumns } from './flat-column.js'
+import { checkIpc } from './ipc-check.js'
+import { IpcError } from './ipc-error.js'
+import { IpcPlans } from './ipc-plans.js'
 import { makeColumn } from './leased-data.js'
 import type { ColumnBuffers } from './leased-data.js'
+import { offsetsFit } from './offsets.js'
 import { RowBatch } from './row-batch.js'
 import { checkType } from './type-check.js'
 import { fixedBits } from './widths.js'
@@ -27,24 +31,45 @@ export function readIpc(bytes: Uint8Array, handleOfBatch?: () => LeaseHandle | u
   }
 }
 
-function decode(bytes: Uint8Array, handleOfBatch?: () => LeaseHandle | undefined): RecordBatch[] {
-  checkIpc(bytes)
+/** Schemas that were decoded before. */
+const plans = new IpcPlans()
+
+function decode(
+  bytes: Uint8Array,
+  handleOfBatch: () => LeaseHandle | undefined = () => undefined
+): RecordBatch[] {
+  const planned = plans.find(bytes)?.read(bytes, handleOfBatch)
+  if (planned !== undefined) return [planned]
+  const schemaEnd = checkIpc(bytes)
+  const reader = openReader(bytes)
+  const { schema } = reader
+  const batches: RecordBatch[] = []
+  for (const batch of reader) {
+    const handle = handleOfBatch()
+    const dictionaries = new Map<Vector, Vector>()
+    const columns = batch.data.children.map(column => checkedColumn(column, handle, dictionaries))
+    const types = columns.map(column => column.type)
+    const fields = schema.fields.map((field, i) => field.clone({ type: types[i] ?? field.type }))
+    if (columns.some(column => column.length !== batch.numRows))
+      throw new IpcError('columns of unequal length')
+    batches.push(new RowBatch(schema, fields, columns, batch.numRows, handle))
+  }
+  if (flatColumns(schema.fields.map(({ type }) => type)) !== undefined) {
+    plans.learn(bytes.subarray(0, schemaEnd), message => {
+      checkIpc(message)
+      return openReader(message).schema
+    })
+  }
+  return batches
+}
+
+/** A reader of messages that have been checked, with its schema. */
+function openReader(bytes: Uint8Array): RecordBatchReader {
   const reader = RecordBatchReader.from(bytes)
   reader.open()
   for (const field of reader.schema.fields) checkType(field.type)
   nameFields(reader.schema.fields)
-  const batches: RecordBatch[] = []
-  for (const batch of reader) {
-    const handle = handleOfBatch?.()
-    const dictionaries = new Map<Vector, Vector>()
-    const columns = batch.data.children.map(column => checkedColumn(column, handle, dictionaries))
-    const types = columns.map(column => column.type)
-    const fields = reader.schema.fields.map((field, i) => field.clone({ type: types[i] ?? field.type }))
-    if (columns.some(column => column.length !== batch.numRows))
-      throw new IpcError('columns of unequal length')
-    batches.push(new RowBatch(reader.schema, fields, columns, batch.numRows, handle))
-  }
-  return batches
+  return reader
 }
 
 /** Encodes batches of one schema as an Arrow IPC stream. */
@@ -128,12 +153,8 @@ function checkOffsets(data: Data, limit: number): void {
   // An array without rows may come without offsets.
   if (data.length === 0 && (offsets === undefined || offsets.length === 0)) return
   requireLength(offsets?.length, data.length + 1)
-  let last = 0n as bigint | number
-  for (let i = 0; i <= data.length; i += 1) {
-    const offset = (offsets as Int32Array)[i] as number
-    if (offset < last || offset > limit) throw new IpcError('offsets of an Arrow array are out of order')
-    last = offset
-  }
+  if (!offsetsFit((offsets as Int32Array).subarray(0, data.length + 1), limit))
+    throw new IpcError('offsets of an Arrow array are out of order')
 }
 
 function checkUnion(data: Data, children: readonly Data[]): void {

@@ -8,7 +8,7 @@ import { BlobDraft, ObjectDraft } from '../model.js'
 import type { Draft, Metadata } from '../model.js'
 import { typeName } from './any-type.js'
 import { readIpc, writeIpc } from './ipc.js'
-import { IpcError } from './ipc-check.js'
+import { IpcError } from './ipc-error.js'
 import { ownData } from './own-types.js'
 import { RowBatch } from './row-batch.js'
 

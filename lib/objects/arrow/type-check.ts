@@ -1,7 +1,7 @@
 import { Type } from 'apache-arrow'
 import type { DataType, Field } from 'apache-arrow'
 import { anyType } from './any-type.js'
-import { IpcError } from './ipc-check.js'
+import { IpcError } from './ipc-error.js'
 
 const children: Readonly<Partial<Record<Type, number>>> = {
   [Type.List]: 1,
