@@ -1,7 +1,8 @@
 import { native } from '../native.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { allocateBlobs, dropBlobs } from './blob-allocation.js'
+import { allocateBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
+import { giveBackBlobs } from './requests/blobs.js'
 import { WritableMemory } from './writable-memory.js'
 
 const largestBlock = 256 * 2 ** 10
@@ -84,19 +85,21 @@ export class BlockPool {
     return done
   }
 
-  /** Gives up what nothing has been put into: somebody needs the memory more. */
-  giveUpUnused(): void {
+  /**
+   * Gives up what nothing has been put into: somebody needs the memory more. And, where the store has `all` that was put into
+   * blocks, those too: it keeps their memory until the last chunk there is gone, and no longer.
+   */
+  giveUpUnused(all: boolean): void {
     const unused = this.#ahead
     this.#ahead = []
     if (this.#current?.used === 0) {
       unused.push(this.#current)
       this.#current = undefined
     }
+    if (all) this.#finishCurrent()
     for (const memory of unused) memory.close()
-    void dropBlobs(
-      this.#connection,
-      unused.map(({ payload }) => payload)
-    )
+    const ids = unused.map(({ payload }) => payload.id)
+    giveBackBlobs(this.#connection, all ? [...this.takeDone(), ...ids] : ids)
   }
 
   /** Ends the access to the memory; the blobs go with the connection. */

@@ -1,8 +1,9 @@
 import { abortable } from '../abort.js'
 import type { Payload } from '../protocol/payload.js'
-import { allocateBlobs, dropBlobs } from './blob-allocation.js'
+import { allocateBlobs } from './blob-allocation.js'
 import type { Connection } from './connection.js'
 import type { Counters } from './counters.js'
+import { giveBackBlobs } from './requests/blobs.js'
 
 /** Memory that is taken ahead of need: this many bytes, or this share of the server, or this many slots. */
 const aheadBytes = 8 * 2 ** 20
@@ -80,16 +81,24 @@ export class SlotPool {
     const coming = this.#coming
     this.#coming = undefined
     if (coming?.size === this.#size) this.#free.push(...slots)
-    else void dropBlobs(this.#connection, slots)
+    else this.#giveBack(slots)
     coming?.end()
   }
 
   /** Gives back what is in advance: somebody needs the memory more. */
   giveUpUnused(): void {
-    void dropBlobs(this.#connection, this.#free)
+    this.#giveBack(this.#free)
     this.#free = []
     this.#size = 0
     this.#growth = 1
+  }
+
+  /** By a message: a request would stand behind the one that waits for this very memory. */
+  #giveBack(slots: readonly Payload[]): void {
+    giveBackBlobs(
+      this.#connection,
+      slots.map(({ id }) => id)
+    )
   }
 
   get #count(): number {

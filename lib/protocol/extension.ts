@@ -18,7 +18,8 @@
  * - one-way messages are acted upon at once, even while a request of the connection waits, and are never answered:
  *   `release_leases { ids }` gives back one lease count of each blob, `consume_chunks { id, count, released }` gives up the oldest
  *   chunks that this reader holds, `cancel_waiting { ticket }` ends the wait for memory with that ticket, which is answered
- *   with status 36 then, or at its turn if another request is before it; it does nothing to one that has been answered;
+ *   with status 36 then, or at its turn if another request is before it; it does nothing to one that has been answered,
+ *   `give_back_blobs { ids }` frees scoped blobs of this connection that are not sealed;
  * - events are frames with `event` instead of `type`. They can come between any two replies, and while one is awaited;
  * - `write_chunks_request { id, templates, chunks, done, ids }` pushes many chunks at once, all or none. Their metadata are
  *   those of a template (lib/protocol/template.ts) with the variables filled in, and their blobs lie together in a blob of
@@ -32,7 +33,7 @@
  *   A packed chunk begins with its header: the variables, then the spans (offset behind the header, and size, of each
  *   blob), as little-endian float64; the blobs follow at the next multiple of 64. The store reads it only when somebody
  *   asks for the chunk by its id: objects come into being only then. With `ids: true` the reply has the `ids`. `slots: [[count,
- *   size], …]` asks for scoped blobs in advance, as many as there is memory for while nobody waits for some: the reply has
+ *   size], …]` asks for scoped blobs in advance, as many as there is memory for, and little while somebody waits for some: the reply has
  *   `slots: [[id, offset, id, offset, …], …]`, with `fd` and `store_fd` as where one blob is made;
  * - `pull_chunks_request { id, max, max_bytes, templates, consumed, released }` answers with at least one chunk, as soon as there is
  *   one, and leaves them with the reader until it says that they are `consumed`. `released` is as in `release_leases`. A chunk is one of

@@ -15,6 +15,8 @@ export class Blob {
   filling = false
   /** Kept for a reader that cannot say when it has finished; see KeptChunks. */
   kept = false
+  /** When it was made, as far as the queue for memory has to know. */
+  epoch = -1
   /** The connection that made it, until it is sealed. */
   creator: Peer | undefined
   /** The connection whose end frees it, unless an object or a stream takes it over before. */

@@ -22,6 +22,8 @@ export class Blobs {
   readonly #byId = new Map<ObjectId, Blob>()
   readonly #kept: KeptChunks
   #usage = 0
+  #epoch = 0
+  #young = 0
   #leasedBytes = 0
 
   /** Connections that have blobs in advance. */
@@ -31,8 +33,8 @@ export class Blobs {
   onFreed: () => void = () => {}
   /** Called for a blob that has just come into being. */
   onCreated: (id: ObjectId) => void = () => {}
-  /** Whether a reader can free memory by going on; then nothing that is kept is given up before its time. */
-  readersCanFree: () => boolean = () => false
+  /** Whether a reader can free memory by going on: then nothing that is kept is given up for who can wait for it. */
+  mayWaitForReaders: () => boolean = () => false
 
   constructor(pool: Pool, ids: IdGenerator) {
     this.#pool = pool
@@ -47,6 +49,16 @@ export class Blobs {
 
   get limit(): number {
     return this.#pool.size
+  }
+
+  /** Of `usage`, what was taken since `beginEpoch`. */
+  get young(): number {
+    return this.#young
+  }
+
+  beginEpoch(): void {
+    this.#epoch += 1
+    this.#young = 0
   }
 
   /** Bytes in blobs that at least one connection has a lease on. */
@@ -82,15 +94,20 @@ export class Blobs {
     return this.#kept.size > 0 || footprint <= this.#pool.size - this.#pool.used
   }
 
-  /** A new unsealed blob of `size` (> 0) bytes, or undefined where there is no memory for it now. */
-  create(size: number, creator: Peer, scoped = false): Blob | undefined {
+  /**
+   * A new unsealed blob of `size` (> 0) bytes, or undefined where there is no memory for it now. `need` says what becomes of
+   * who gets none: it fails, waits, or does without.
+   */
+  create(size: number, creator: Peer, scoped: boolean, need: 'now' | 'soon' | 'perhaps'): Blob | undefined {
     let block = this.#pool.allocate(size)
-    while (!block && this.#kept.size > 0 && !this.readersCanFree()) {
+    while (!block && this.#kept.size > 0 && this.#givesUpKept(need)) {
       this.#kept.giveUpOldest()
       block = this.#pool.allocate(size)
     }
     if (!block) return undefined
     const blob = new Blob(this.#ids.blob(), size, block)
+    blob.epoch = this.#epoch
+    this.#young += size
     this.#byId.set(blob.id, blob)
     this.#usage += size
     blob.creator = creator
@@ -154,10 +171,16 @@ export class Blobs {
     if (size === blob.size) return
     this.#pool.shrink(blob.block, Math.max(size, 1))
     this.#usage -= blob.size - size
+    if (blob.epoch === this.#epoch) this.#young -= blob.size - size
     // A deleted blob may be leased, but only a sealed one; this one is not, so no sum but the usage changes.
     if (blob.leases > 0) this.#leasedBytes -= blob.size - size
     blob.size = size
     this.onFreed()
+  }
+
+  /** Whether somebody has blobs in advance. */
+  get someAhead(): boolean {
+    return this.#ahead.size > 0
   }
 
   /** Somebody waits for memory: whoever has some in advance is to give up what it does not use. */
@@ -246,6 +269,10 @@ export class Blobs {
     return this.#pool.trim()
   }
 
+  #givesUpKept(need: 'now' | 'soon' | 'perhaps'): boolean {
+    return need === 'now' || (need === 'soon' && !this.mayWaitForReaders())
+  }
+
   #unrefer(peer: Peer, id: ObjectId): void {
     const blob = this.#byId.get(id)
     if (!blob?.holders.delete(peer)) return
@@ -267,6 +294,7 @@ export class Blobs {
     }
     this.#pool.free(blob.block)
     this.#usage -= blob.size
+    if (blob.epoch === this.#epoch) this.#young -= blob.size
     this.onFreed()
   }
 }

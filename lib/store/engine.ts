@@ -23,7 +23,7 @@ export class Engine {
   readonly names: Names
   readonly streams: Streams
   readonly compact: CompactChunks
-  readonly memory = new MemoryQueue()
+  readonly memory: MemoryQueue
   /** The connections that there are. */
   readonly peers = new Set<Peer>()
   #connected = 0
@@ -39,6 +39,7 @@ export class Engine {
     this.bytes = new PoolBytes(poolFd, pool.size)
     const ids = new IdGenerator()
     this.blobs = new Blobs(pool, ids)
+    this.memory = new MemoryQueue(this.blobs)
     this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)
     this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes)
     this.metadata.makeLazily = id => this.compact.materialise(id)
@@ -50,7 +51,7 @@ export class Engine {
     this.memory.onWait = () => this.blobs.askForMemory()
     this.blobs.onFreed = () => this.memory.freed()
     this.blobs.onCreated = id => this.objectWaits.arrived(id)
-    this.blobs.readersCanFree = () => this.streams.table.consumable
+    this.blobs.mayWaitForReaders = () => this.streams.table.consumable && !this.memory.stalled
     this.metadata.onCreated = record => {
       for (const member of record.members) this.unscopeObject(member)
       for (const id of record.blobs) {

@@ -40,6 +40,8 @@ export class BatchedSender implements ChunkSender {
   #outbox = new Outbox()
   #underWay = 0
   #failure: { error: unknown } | undefined
+  /** Whether somebody waited for memory while chunks were on their way. */
+  #wanted = false
   /** The request that was sent last: when it has been answered, all before it have. */
   #last: Promise<void> = Promise.resolve()
 
@@ -54,11 +56,17 @@ export class BatchedSender implements ChunkSender {
     this.#places = new SlotPool(connection, memoryLimit, counters)
     this.#stepwise = new StepwiseSender(connection, stream, counters)
     this.#unsubscribe = connection.onEvent(event => {
-      if (event.event !== 'memory_wanted') return
-      this.#blocks.giveUpUnused()
-      this.#slots.giveUpUnused()
-      this.#places.giveUpUnused()
+      if (event.event === 'memory_wanted') this.#giveUp()
     })
+  }
+
+  /** Somebody waits for memory. What is in use for chunks that are on their way is given up when they have arrived. */
+  #giveUp(): void {
+    const idle = this.#underWay === 0 && this.#outbox.count === 0
+    this.#wanted = !idle
+    this.#blocks.giveUpUnused(idle)
+    this.#slots.giveUpUnused()
+    this.#places.giveUpUnused()
   }
 
   /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */
@@ -262,6 +270,7 @@ export class BatchedSender implements ChunkSender {
         this.#underWay -= 1
         pools.forEach(({ pool }, index) => pool.arrived(made[index] ?? []))
         this.#flush()
+        if (this.#wanted && this.#underWay === 0) this.#giveUp()
         for (const { resolve, index } of outbox.waiters) resolve(ids[index] as ObjectId)
       },
       (error: unknown) => {

@@ -51,6 +51,14 @@ export function cancelWaiting(connection: Connection, ticket: number): void {
   connection.notify({ type: 'cancel_waiting', ticket })
 }
 
+/**
+ * Only on connections with the extension: frees scoped blobs that are not sealed, at once, even while a request of the connection
+ * waits for memory.
+ */
+export function giveBackBlobs(connection: Connection, ids: readonly ObjectId[]): void {
+  if (ids.length > 0 && !connection.closed) connection.notify({ type: 'give_back_blobs', ids })
+}
+
 export async function sealBuffer(connection: Connection, id: ObjectId): Promise<void> {
   await connection.request({ type: 'seal_request', object_id: objectIdToBigInt(id) }, 'seal_reply')
 }

@@ -17,7 +17,7 @@ import {
 } from '../request.js'
 import { Waiting } from '../waiting.js'
 import { type Handler, plainReply, type RequestContext, route } from './handler.js'
-import { createAll, createdMany, createdOne, inOrder, noMemory } from './new-blobs.js'
+import { createAll, createdMany, createdOne, createNow, inOrder, noMemory } from './new-blobs.js'
 import { emptyPayload, payloadText, poolPayload } from './payload.js'
 
 function getBlob(engine: Engine, id: ObjectId): Blob {
@@ -27,10 +27,11 @@ function getBlob(engine: Engine, id: ObjectId): Blob {
 }
 
 /** One blob made by `create`, as a reply of the given type. */
-function createOne(size: number, type: string, { engine, peer }: RequestContext): string {
-  const blob = size === 0 ? undefined : engine.blobs.create(size, peer)
-  if (size > 0 && !blob) throw noMemory(size, engine)
-  return createdOne(blob, blob ? peer.announceFd(engine.poolFd) : -1, type, engine)
+function createOne(size: number, type: string, context: RequestContext): string | Waiting {
+  const { engine, peer } = context
+  return createNow([size], context, ([blob]) =>
+    createdOne(blob, blob ? peer.announceFd(engine.poolFd) : -1, type, engine)
+  )
 }
 
 const createBuffer: Handler = (request, context) =>
@@ -64,9 +65,9 @@ const createBuffers: Handler = (request, context) => {
   const footprint = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
   if (footprint > engine.blobs.limit) throw noMemory(footprint, engine)
   if (!wait) {
-    // Memory in advance is for nobody while somebody waits for some.
-    if (scoped && engine.memory.length > 0) throw noMemory(footprint, engine)
-    const made = createAll(sizes, scoped, context)
+    if (!scoped) return createNow(sizes, context, made => announce(sizes, made, context))
+    // Memory in advance must not keep those who wait for some from it.
+    const made = engine.memory.admits(footprint) ? createAll(sizes, scoped, 'perhaps', context) : undefined
     if (!made) throw noMemory(footprint, engine)
     return announce(sizes, made, context)
   }
@@ -74,12 +75,12 @@ const createBuffers: Handler = (request, context) => {
   if (request['ticket'] !== undefined) peer.cancellable.begin(readSize(request, 'ticket'), waiting)
   const attempt = (): boolean => {
     if (!engine.blobs.mayFit(footprint)) return false
-    const made = createAll(sizes, scoped, context)
+    const made = createAll(sizes, scoped, 'soon', context)
     if (!made) return false
     waiting.settle(() => announce(sizes, made, context))
     return true
   }
-  engine.memory.add({ peer, waiting, stream, attempt })
+  engine.memory.add({ peer, waiting, bytes: footprint, stream, attempt })
   return waiting
 }
 
@@ -154,6 +155,16 @@ const releaseLeases: Handler = (request, { engine, peer }) => {
   return undefined
 }
 
+/** Only what the connection has in advance. */
+const giveBackBlobs: Handler = (request, { engine, peer }) => {
+  if (peer.extension === 0) return undefined
+  for (const id of readArray(request, 'ids')) {
+    const blob = isObjectId(id) ? engine.blobs.find(id) : undefined
+    if (blob?.scope === peer && !blob.sealed) engine.blobs.delete(blob)
+  }
+  return undefined
+}
+
 const cancelWaiting: Handler = (request, { peer }) => {
   if (peer.extension > 0) peer.cancellable.cancel(readSize(request, 'ticket'))
   return undefined
@@ -201,6 +212,7 @@ export const bufferRoutes = [
   route('increase_reference_count_request', increaseReferenceCount),
   route('release_request', release),
   route('release_leases', releaseLeases, { oneWay: true }),
+  route('give_back_blobs', giveBackBlobs, { oneWay: true }),
   route('cancel_waiting', cancelWaiting, { oneWay: true }),
   route('is_in_use_request', isInUse),
   route('is_spilled_request', isSpilled),

@@ -164,8 +164,7 @@ function makeSlots(request: Request, { engine, peer }: RequestContext): string {
     const slots: string[] = []
     const bytes = toSize(size, 'slots')
     for (let left = Math.min(toSize(count, 'slots'), maxSlots); left > 0 && bytes > 0; left -= 1) {
-      // It is for nobody while somebody waits for some.
-      const blob = engine.memory.length > 0 ? undefined : engine.blobs.create(bytes, peer, true)
+      const blob = engine.memory.admits(bytes) ? engine.blobs.create(bytes, peer, true, 'perhaps') : undefined
       if (!blob) break
       slots.push(`"${blob.id}",${blob.offset}`)
     }

@@ -1,8 +1,10 @@
 /** What the requests that make blobs have in common. */
 import { Status } from '../../errors.js'
+import { Allocator } from '../allocator.js'
 import type { Blob } from '../blob.js'
 import type { Engine } from '../engine.js'
 import { RequestError } from '../request-error.js'
+import { Waiting } from '../waiting.js'
 import type { RequestContext } from './handler.js'
 import { emptyBlobDecimal, payloadText } from './payload.js'
 
@@ -18,13 +20,14 @@ export function noMemory(bytes: number, engine: Engine): RequestError {
 export function createAll(
   sizes: readonly number[],
   scoped: boolean,
+  need: 'now' | 'soon' | 'perhaps',
   context: RequestContext
 ): Blob[] | undefined {
   const { blobs } = context.engine
   const made: Blob[] = []
   for (const size of sizes) {
     if (size === 0) continue
-    const blob = blobs.create(size, context.peer, scoped)
+    const blob = blobs.create(size, context.peer, scoped, need)
     if (!blob) {
       for (const other of made) blobs.delete(other)
       return undefined
@@ -32,6 +35,40 @@ export function createAll(
     made.push(blob)
   }
   return made
+}
+
+/** How long a request that is not to wait does wait for memory that others could give up, in ms. */
+const askedTime = 100
+
+/**
+ * What `compose` says of new blobs, all or none. Where there is no memory, those who have some in advance are asked for it, and
+ * readers that move may free some; after that what is kept for foreign readers is given up. Throws 41 where none of it helps.
+ */
+export function createNow(
+  sizes: readonly number[],
+  context: RequestContext,
+  compose: (made: readonly Blob[]) => string
+): string | Waiting {
+  const { engine, peer } = context
+  const { blobs, memory } = engine
+  const made = createAll(sizes, false, 'soon', context)
+  if (made) return compose(made)
+  const bytes = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
+  const helps = blobs.someAhead || blobs.keptBytes > 0
+  if (!helps || bytes > blobs.limit) throw noMemory(bytes, engine)
+  const waiting = new Waiting()
+  const tryOnce = (need: 'now' | 'soon'): boolean => {
+    const late = createAll(sizes, false, need, context)
+    if (late) waiting.settle(() => compose(late))
+    return late !== undefined
+  }
+  const giveUp = (): void => {
+    if (!tryOnce('now')) waiting.fail(noMemory(bytes, engine))
+  }
+  const timer = setTimeout(giveUp, askedTime).unref()
+  waiting.onEnd(() => clearTimeout(timer))
+  memory.add({ peer, waiting, bytes, stream: undefined, urgent: true, attempt: () => tryOnce('soon') })
+  return waiting
 }
 
 /** The blobs that were made for `sizes`: undefined, the empty blob, for size 0. */

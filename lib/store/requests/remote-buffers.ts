@@ -37,7 +37,7 @@ function upload(
   const { engine, peer } = context
   checkTcp(request, peer)
   const compressed = readFlag(request, 'compress')
-  const made = createAll(sizes, false, context)
+  const made = createAll(sizes, false, 'now', context)
   if (!made)
     throw noMemory(
       sizes.reduce((sum, size) => sum + size, 0),

@@ -128,7 +128,7 @@ export class StreamWriting {
     const waiting = new Waiting()
     const attempt = (): boolean => {
       if (this.#blobs.usage + size >= this.#blobs.limit * threshold) return false
-      const blob = this.#blobs.create(size, peer)
+      const blob = this.#blobs.create(size, peer, false, 'soon')
       if (!blob) return false
       stream.writing = blob
       waiting.settle(() => make(blob))
@@ -136,7 +136,7 @@ export class StreamWriting {
     }
     stream.allocation = waiting
     waiting.onEnd(() => (stream.allocation = undefined))
-    this.#memory.add({ peer, waiting, stream, attempt })
+    this.#memory.add({ peer, waiting, bytes: size, stream, attempt })
     return waiting
   }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { eventually } from '../../support/settling.js'
 import { blobMember, MiB, type Sent, settled, type TestPeer, TestStore, text } from './support.js'
 
 const size = 16 * MiB
@@ -17,6 +18,8 @@ describe('extension', () => {
   const get = (peer: TestPeer, ...ids: bigint[]): any => peer.ask('get_buffers_request', { ids })
   const release = (peer: TestPeer, ...ids: bigint[]): any =>
     peer.send({ type: 'release_leases', ids: ids.map(text) })
+  const giveBack = (peer: TestPeer, ...ids: bigint[]): any =>
+    peer.send({ type: 'give_back_blobs', ids: ids.map(id => text(BigInt(id))) })
   const create = (peer: TestPeer, sizes: number[], fields: Record<string, any> = { wait: true }): any =>
     peer.send({ type: 'create_buffers_request', sizes, ...fields })
 
@@ -278,14 +281,15 @@ describe('extension', () => {
       expect(store.engine.blobs.usage).to.equal(0)
     })
 
-    it('is none while somebody waits for memory', async () => {
+    it('is a sixteenth of the store at most while somebody waits for memory', async () => {
       const all = create(reader, [size], {}).reply
       create(reader, [1000], { wait: true })
       writer.ask('drop_buffer_request', { id: BigInt(all.ids[0]) })
       // The one that waits is served when what is going on has finished.
-      expect(wanted([[1, 64]]).slots).to.deep.equal([[]])
+      expect(wanted([[1, size / 16 + 1]]).slots).to.deep.equal([[]])
+      expect(wanted([[9, size / 64]]).slots[0]).to.have.length(2 * 4)
       await settled()
-      expect(wanted([[1, 64]]).slots[0]).to.have.length(2)
+      expect(wanted([[1, size / 16 + 1]]).slots[0]).to.have.length(2)
     })
 
     it('is for 64 slots at most, and for what makes sense', () => {
@@ -339,7 +343,7 @@ describe('extension', () => {
       const waiting = create(other, [12 * MiB])
       expect(waiting.waits).to.equal(true)
       expect(writer.events).to.deep.equal([{ event: 'memory_wanted' }])
-      expect(create(writer, [1000], { scoped: true }).reply.code).to.equal(41)
+      expect(create(writer, [2 * MiB], { scoped: true }).reply.code).to.equal(41)
       await free()
       expect(waiting.waits).to.equal(true)
       writer.ask('drop_buffer_request', { id: ahead })
@@ -350,18 +354,88 @@ describe('extension', () => {
 
     it('serves in the order of arrival, small ones not before large ones', async () => {
       const first = create(writer, [large])
-      const second = create(store.connect(1), [1000])
+      const second = create(store.connect(1), [2 * MiB])
       expect(second.waits).to.equal(true)
       await free()
       expect(first.waits || second.waits).to.equal(false)
     })
 
+    it('lets others have a sixteenth of the store meanwhile, as often as it comes back', async () => {
+      const first = create(writer, [large])
+      const other = store.connect(1)
+      const small = (): any => create(store.connect(1), [size / 32])
+      for (let round = 0; round < 3; round += 1) {
+        const served = [small(), small()]
+        expect(served.every(({ waits }) => !waits)).to.equal(true)
+        const late = small()
+        expect(late.waits).to.equal(true)
+        for (const { reply } of served) other.ask('drop_buffer_request', { id: BigInt(reply.ids[0]) })
+        await settled()
+        expect(late.waits).to.equal(false)
+        other.ask('drop_buffer_request', { id: BigInt(late.reply.ids[0]) })
+      }
+      expect(first.waits).to.equal(true)
+    })
+
     it('lets others go when the first cannot go on for a while', async () => {
       const first = create(writer, [large])
-      const second = create(store.connect(1), [1000])
+      const second = create(store.connect(1), [2 * MiB])
+      const third = create(store.connect(1), [3 * MiB])
       await new Promise(resolve => setTimeout(resolve, 150))
-      expect(second.waits).to.equal(false)
+      expect(second.waits || third.waits).to.equal(false)
       expect(first.waits).to.equal(true)
+      // As long as they are let go they need not wait at all.
+      expect(create(store.connect(1), [MiB / 2]).waits).to.equal(false)
+    })
+
+    it('holds them back from time to time, so that a large one is served if it fits at all', async () => {
+      await free()
+      let going = true
+      // One after the other, and always one of them: all of the store is never free as long as they may go on.
+      const others = Array.from({ length: 8 }, () => store.connect(1))
+      const made = others.map(peer => create(peer, [size / 256]))
+      const turn = (index: number): void => {
+        const { reply } = made[index]
+        if (reply === undefined) return
+        made[index] = create(others[(index + 1) % 8] as TestPeer, [size / 256])
+        others[index]?.ask('drop_buffer_request', { id: BigInt(reply.ids[0]) })
+      }
+      const first = create(writer, [size])
+      let turns = 0
+      while (going) {
+        turn(turns % 8)
+        turns += 1
+        await new Promise(resolve => setTimeout(resolve, 1))
+        going = first.waits && turns < 5000
+      }
+      expect(first.waits).to.equal(false)
+      expect(turns).to.be.above(50)
+    })
+
+    it('gives back what a connection has in advance, even while a request of it waits', async () => {
+      const ahead = create(writer, [5 * MiB], { scoped: true }).reply
+      const waiting = create(writer, [6 * MiB])
+      expect(waiting.waits).to.equal(true)
+      giveBack(reader, ahead.ids[0])
+      await settled()
+      expect(waiting.waits).to.equal(true)
+      giveBack(writer, ahead.ids[0])
+      await settled()
+      expect(waiting.waits).to.equal(false)
+    })
+
+    it('asks for what others have in advance before it refuses what is not to wait', async () => {
+      const ahead = create(writer, [5 * MiB], { scoped: true }).reply
+      const put = create(reader, [6 * MiB], {})
+      expect(put.waits).to.equal(true)
+      expect(writer.events).to.deep.equal([{ event: 'memory_wanted' }])
+      giveBack(writer, ahead.ids[0])
+      await settled()
+      expect(put.reply.ids).to.have.length(1)
+      create(writer, [MiB / 2], { scoped: true })
+      const late = create(reader, [MiB], {})
+      await eventually(() => !late.waits, 'the refusal')
+      expect(late.reply.code).to.equal(41)
     })
 
     it('forgets a connection that ends, and serves the next', async () => {
