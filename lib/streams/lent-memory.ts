@@ -1,3 +1,4 @@
+import { AbortError } from '../abort.js'
 import { allocateBlobs, dropBlobs } from '../client/blob-allocation.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
@@ -25,6 +26,7 @@ export class LentMemory {
     this.#sender = sender
     this.#counters = counters
     this.#guard = guard
+    connection.onClosed(() => this.withdraw())
   }
 
   /** Whether any is handed out. */
@@ -50,6 +52,10 @@ export class LentMemory {
       return memory
     }
     const blob = await this.#allocate(size, signal)
+    if (signal.aborted) {
+      await dropBlobs(this.#connection, [blob])
+      throw new AbortError(signal.reason)
+    }
     const view = this.#connection.descriptors.region(blob).writableView(blob.offset, size)
     this.#buffers.set(view, blob)
     this.#guard?.handedOut(blob.id)
@@ -77,15 +83,20 @@ export class LentMemory {
     await dropBlobs(this.#connection, [blob])
   }
 
+  /**
+   * Ends the access to everything handed out: the server may free it without being asked, and give it to somebody else
+   * while whoever has it still writes.
+   */
+  withdraw(): void {
+    for (const [view, blob] of this.#buffers) if (blob !== undefined) native.detach(view as ArrayBuffer)
+  }
+
   /** Frees what was never appended. Over TCP that is the memory of whoever has it. */
   async freeAll(): Promise<void> {
-    const shared = [...this.#buffers].filter(([, blob]) => blob !== undefined) as [ArrayBuffer, Payload][]
+    const blobs = [...this.#buffers.values()].filter(blob => blob !== undefined)
+    this.withdraw()
     this.#buffers.clear()
-    for (const [view] of shared) native.detach(view)
-    await dropBlobs(
-      this.#connection,
-      shared.map(([, blob]) => blob)
-    )
+    await dropBlobs(this.#connection, blobs)
   }
 
   async #allocate(size: number, signal: AbortSignal): Promise<Payload> {

@@ -227,6 +227,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
         this.#state = 'finished'
       } catch (error) {
         this.#state = 'failed'
+        this.#lent.withdraw()
         throw this.#asStreamFailure(error)
       }
     })
@@ -428,6 +429,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   #stop(reason: VineyardError): void {
     if (this.#state !== 'open' && this.#state !== 'finishing') return
     this.#state = 'failed'
+    this.#lent.withdraw()
     this.#counters.failed(reason, 'writer')
     this.#stopped.abort(reason)
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { connect, RecordBatchStream, release, type Client } from 'vineyard-streams'
+import { ByteStream, connect, RecordBatchStream, release, type Client } from 'vineyard-streams'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { rejection } from '../support/rejection.js'
 import { eventually, memoryReturns } from '../support/settling.js'
@@ -75,6 +75,20 @@ for (const [name, start] of Object.entries(servers)) {
         async () => (await others.status()).ipcConnections === ipcConnections - 1,
         'its connections'
       )
+    })
+
+    it('those of others from who still fills memory of a writer that has failed', async () => {
+      const out = await ByteStream.create(others)
+      const batches = await RecordBatchStream.create(others)
+      const writer = await (await ByteStream.open(impatient, out.id)).openWriter()
+      const filling = await (await RecordBatchStream.open(impatient, batches.id)).openWriter()
+      const memory = await writer.allocate(bytes)
+      const batch = await filling.allocateBatch(numberedBatch(0, 100).schema, 100)
+      const columns = batch.data.children.map(({ values }) => values as Uint8Array)
+      await whileStopped(() => writer.append(new Uint8Array(10)))
+      await whileStopped(() => filling.append(numberedBatch(0, 100)))
+      expect([memory, ...columns].map(({ length }) => length)).to.deep.equal([0, 0])
+      await Promise.all([writer.close(), filling.close()])
     })
 
     it('values that a client has got', async () => {
