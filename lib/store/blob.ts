@@ -7,7 +7,7 @@ export class Blob {
   /** The id as requests and replies write it. */
   readonly decimal: string
   sealed = false
-  /** No id leads here any more; the memory may still be held by leases or kept for a foreign reader. */
+  /** No id leads here any more; the memory may still be held by leases or its creator, or kept for a foreign reader. */
   deleted = false
   /** How many leases all connections together have. */
   leases = 0
@@ -17,7 +17,7 @@ export class Blob {
   kept = false
   /** When it was made, as far as the queue for memory has to know. */
   epoch = -1
-  /** The connection that made it, until it is sealed. */
+  /** The connection that made it and may be writing to it, until it seals it, gives it up, or ends. */
   creator: Peer | undefined
   /** The connection whose end frees it, unless an object or a stream takes it over before. */
   scope: Peer | undefined

@@ -14,7 +14,7 @@ const maxStrayReferences = 65_536
 
 /**
  * All blobs: creation, sealing, leases and deletion. A deleted blob has no id any more; its memory goes back to the pool
- * when no lease holds it and no foreign reader may be looking at it.
+ * when no lease holds it, no foreign reader may be looking at it, and its creator is not writing to it.
  */
 export class Blobs {
   readonly #pool: Pool
@@ -111,7 +111,7 @@ export class Blobs {
     this.#byId.set(blob.id, blob)
     this.#usage += size
     blob.creator = creator
-    creator.unsealed.add(blob)
+    creator.fills.set(blob.id, blob)
     if (scoped) {
       blob.scope = creator
       creator.scoped.add(blob)
@@ -154,11 +154,25 @@ export class Blobs {
     this.#freeUnused(whole)
   }
 
-  /** Idempotent; any connection may do it. */
-  seal(blob: Blob): void {
+  /** Idempotent; any connection may do it, but only the creator can say that it has finished writing. */
+  seal(blob: Blob, by: Peer | undefined): void {
     blob.sealed = true
-    blob.creator?.unsealed.delete(blob)
+    if (blob.creator === by) this.letGo(blob)
+  }
+
+  /** The creator writes to it no more. */
+  letGo(blob: Blob): void {
+    if (blob.creator === undefined) return
+    blob.creator.fills.delete(blob.id)
     blob.creator = undefined
+    if (blob.deleted) this.unscope(blob)
+    this.#freeUnused(blob)
+  }
+
+  /** The same for what others have deleted: the connection is about to hear that there is no such blob. */
+  letGoDeleted(peer: Peer, id: ObjectId): void {
+    const blob = peer.fills.get(id)
+    if (blob?.deleted) this.letGo(blob)
   }
 
   /** Cuts an unsealed blob down. Throws 13 for a sealed one, 1 for a larger size. */
@@ -196,16 +210,16 @@ export class Blobs {
   }
 
   /**
-   * Deletes a blob whoever uses it. The memory stays while it is leased, and is kept for `reader` if that is given: a
-   * foreign connection that may still look at it.
+   * Deletes a blob whoever uses it. The memory stays while it is leased, while its creator may be writing to it unless that
+   * is who deletes it, and is kept for `reader` if that is given: a foreign connection that may still look at it.
    */
-  delete(blob: Blob, reader?: Peer): void {
+  delete(blob: Blob, by?: Peer, reader?: Peer): void {
+    if (blob.creator === by) this.letGo(blob)
     if (blob.deleted) return
     this.#byId.delete(blob.id)
     blob.deleted = true
-    this.unscope(blob)
-    blob.creator?.unsealed.delete(blob)
-    blob.creator = undefined
+    // While the creator has it, it is asked for it when memory is wanted.
+    if (blob.creator === undefined) this.unscope(blob)
     for (const holder of blob.holders) holder.references.delete(blob.id)
     blob.holders.clear()
     if (reader) this.#kept.add(blob, reader)
@@ -261,7 +275,11 @@ export class Blobs {
 
   /** Deletes what the connection had not finished. */
   retire(peer: Peer): void {
-    for (const blob of [...peer.unsealed, ...peer.scoped]) this.delete(blob)
+    for (const blob of [...peer.fills.values(), ...peer.scoped]) {
+      if (!blob.sealed || blob.scope === peer) this.delete(blob, peer)
+      else this.letGo(blob)
+    }
+    peer.fillsFor.clear()
   }
 
   /** Gives the pages of free memory back to the system; returns how many bytes. */
@@ -287,7 +305,7 @@ export class Blobs {
   }
 
   #freeUnused(blob: Blob): void {
-    if (!blob.deleted || blob.leases > 0 || blob.kept || blob.parts > 0) return
+    if (!blob.deleted || blob.leases > 0 || blob.kept || blob.parts > 0 || blob.creator) return
     if (blob.whole) {
       this.unshare(blob.whole.blob)
       return

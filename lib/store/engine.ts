@@ -64,33 +64,34 @@ export class Engine {
   }
 
   /** Deletes objects and blobs. Returns the ids of the blobs that are gone. */
-  delete(ids: readonly ObjectId[], options: DeletionOptions, reader?: Peer): ObjectId[] {
+  delete(ids: readonly ObjectId[], options: DeletionOptions, by?: Peer, reader?: Peer): ObjectId[] {
     const blobIds = this.metadata.delete(ids, options)
-    for (const id of blobIds) this.deleteBlob(id, reader)
+    for (const id of blobIds) this.deleteBlob(id, by, reader)
     return blobIds
   }
 
   /** Deletes a blob whoever uses it. Returns false if there is none. */
-  deleteBlob(id: ObjectId, reader?: Peer): boolean {
+  deleteBlob(id: ObjectId, by?: Peer, reader?: Peer): boolean {
     const blob = this.blobs.find(id)
-    if (blob) this.blobs.delete(blob, reader)
+    if (blob) this.blobs.delete(blob, by, reader)
+    else if (by) this.blobs.letGoDeleted(by, id)
     return blob !== undefined
   }
 
   /** Deletes a chunk of a stream as a pull does: a blob at once, an object with its members and blobs. */
   deleteChunk({ id, block }: Chunk, reader?: Peer): void {
-    if (isBlobId(id)) this.deleteBlob(id, reader)
-    else if (!this.compact.delete(id)) this.delete([id], { force: false, deep: true }, reader)
+    if (isBlobId(id)) this.deleteBlob(id, undefined, reader)
+    else if (!this.compact.delete(id)) this.delete([id], { force: false, deep: true }, undefined, reader)
     if (block) this.blobs.unshare(block)
   }
 
   /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */
-  clear(): void {
+  clear(by: Peer): void {
     const ids: ObjectId[] = []
     this.compact.materialiseAll()
     for (const record of this.metadata.all()) ids.push(record.id)
     for (const blob of this.blobs.all()) ids.push(blob.id)
-    this.delete(ids, { force: true, deep: false })
+    this.delete(ids, { force: true, deep: false }, by)
   }
 
   /** The end of `peer` deletes this object, unless something takes it over before. */
@@ -124,7 +125,7 @@ export class Engine {
   /** A connection will do nothing any more but give leases back. */
   retire(peer: Peer): void {
     this.streams.disconnect(peer)
-    for (const record of [...peer.scopedObjects]) this.delete([record.id], { force: false, deep: true })
+    for (const record of [...peer.scopedObjects]) this.delete([record.id], { force: false, deep: true }, peer)
     peer.scopedObjects.clear()
     this.blobs.retire(peer)
   }

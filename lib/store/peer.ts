@@ -19,7 +19,10 @@ export class Peer {
   readonly leases = new Map<ObjectId, { blob: Blob; count: number }>()
   /** References in upstream's sense, which free nothing. Ids need not exist. */
   readonly references = new Set<ObjectId>()
-  readonly unsealed = new Set<Blob>()
+  /** Blobs of which this is the creator, that others may have sealed or deleted meanwhile. */
+  readonly fills = new Map<ObjectId, Blob>()
+  /** The last that get_next_stream_chunk made for it, by stream: it fills them until its next request for the stream. */
+  readonly fillsFor = new Map<ObjectId, Blob>()
   readonly scoped = new Set<Blob>()
   readonly scopedObjects = new Set<ObjectRecord>()
   /** Blobs whose memory is kept because this connection may still look at them. */

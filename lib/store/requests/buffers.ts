@@ -2,7 +2,6 @@ import { Status } from '../../errors.js'
 import { emptyBlobId, invalidId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
 import { Allocator } from '../allocator.js'
 import type { Blob } from '../blob.js'
-import type { Engine } from '../engine.js'
 import { RequestError } from '../request-error.js'
 import {
   readArray,
@@ -20,10 +19,11 @@ import { type Handler, plainReply, type RequestContext, route } from './handler.
 import { createAll, createdMany, createdOne, createNow, inOrder, noMemory } from './new-blobs.js'
 import { emptyPayload, payloadText, poolPayload } from './payload.js'
 
-function getBlob(engine: Engine, id: ObjectId): Blob {
+function getBlob({ engine, peer }: RequestContext, id: ObjectId): Blob {
   const blob = engine.blobs.find(id)
-  if (!blob) throw new RequestError(Status.ObjectNotExists, `there is no blob ${id}`)
-  return blob
+  if (blob) return blob
+  engine.blobs.letGoDeleted(peer, id)
+  throw new RequestError(Status.ObjectNotExists, `there is no blob ${id}`)
 }
 
 /** One blob made by `create`, as a reply of the given type. */
@@ -84,9 +84,10 @@ const createBuffers: Handler = (request, context) => {
   return waiting
 }
 
-const seal: Handler = (request, { engine, peer }) => {
+const seal: Handler = (request, context) => {
+  const { engine, peer } = context
   const id = readId(request, 'object_id')
-  if (id !== emptyBlobId && id !== invalidId) engine.blobs.seal(getBlob(engine, id))
+  if (id !== emptyBlobId && id !== invalidId) engine.blobs.seal(getBlob(context, id), peer)
   engine.blobs.refer(peer, id)
   return plainReply('seal_reply')
 }
@@ -127,15 +128,16 @@ const getBuffers: Handler = (request, { engine, peer }) => {
   )
 }
 
-const dropBuffer: Handler = (request, { engine }) => {
+const dropBuffer: Handler = (request, context) => {
+  const { engine, peer } = context
   const id = readId(request, 'id')
-  if (id !== emptyBlobId && id !== invalidId) engine.blobs.delete(getBlob(engine, id))
+  if (id !== emptyBlobId && id !== invalidId) engine.blobs.delete(getBlob(context, id), peer)
   return plainReply('drop_buffer_reply')
 }
 
-const shrinkBuffer: Handler = (request, { engine }) => {
+const shrinkBuffer: Handler = (request, context) => {
   const size = readSize(request, 'size')
-  engine.blobs.shrink(getBlob(engine, readId(request, 'id')), size)
+  context.engine.blobs.shrink(getBlob(context, readId(request, 'id')), size)
   return plainReply('shrink_buffer_reply')
 }
 
@@ -160,7 +162,8 @@ const giveBackBlobs: Handler = (request, { engine, peer }) => {
   if (peer.extension === 0) return undefined
   for (const id of readArray(request, 'ids')) {
     const blob = isObjectId(id) ? engine.blobs.find(id) : undefined
-    if (blob?.scope === peer && !blob.sealed) engine.blobs.delete(blob)
+    if (blob?.scope === peer && !blob.sealed) engine.blobs.delete(blob, peer)
+    else if (isObjectId(id)) engine.blobs.letGoDeleted(peer, id)
   }
   return undefined
 }

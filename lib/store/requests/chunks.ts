@@ -37,7 +37,7 @@ interface Written {
 
 function readUnsealed(value: unknown, { engine, peer }: RequestContext): Blob {
   const blob = engine.blobs.find(readTextId(value))
-  if (!blob || blob.creator !== peer)
+  if (!blob || blob.sealed || blob.creator !== peer)
     throw RequestError.invalid('a chunk is not in an unsealed blob of this connection')
   return blob
 }
@@ -144,10 +144,10 @@ const writeChunks: Handler = (request, context) => {
     if (shared) engine.blobs.share(blob)
     // A header is no data: it does not count.
     const bytes = template && !values ? Math.max(0, size - template.headerBytes) : size
-    return { id: take(chunk, engine), bytes, block: shared ? blob : undefined }
+    return { id: take(chunk, context), bytes, block: shared ? blob : undefined }
   })
   engine.streams.writing.queue(stream, chunks)
-  for (const block of done) engine.blobs.delete(block)
+  for (const block of done) engine.blobs.delete(block, peer)
   const ids = readFlag(request, 'ids') ? `"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],` : ''
   return `{${ids}${makeSlots(request, context)}"type":"write_chunks_reply"}`
 }
@@ -176,12 +176,15 @@ function makeSlots(request: Request, { engine, peer }: RequestContext): string {
 }
 
 /** Makes it a chunk, and returns its id. */
-function take({ blob, number, template, at, size, shared, values }: Written, engine: Engine): ObjectId {
+function take(
+  { blob, number, template, at, size, shared, values }: Written,
+  { engine, peer }: RequestContext
+): ObjectId {
   if (shared) {
     if (template) return engine.compact.add(number, template, blob, at, size, true)
     return engine.blobs.part(blob, at, size).id
   }
-  engine.blobs.seal(blob)
+  engine.blobs.seal(blob, peer)
   engine.blobs.unscope(blob)
   return template ? engine.compact.add(number, template, blob, at, size, false, values) : blob.id
 }

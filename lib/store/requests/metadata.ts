@@ -13,7 +13,7 @@ import {
   readStrings,
   type Request
 } from '../request.js'
-import { type Handler, plainReply, route } from './handler.js'
+import { type Handler, plainReply, type RequestContext, route } from './handler.js'
 
 /** A get_data reply may be this long; more would be beyond what clients and strings can hold. */
 const maxReply = 256 * 1024 * 1024
@@ -108,7 +108,7 @@ const listData: Handler = (request, { engine }) => {
   return dataReply(engine, ids)
 }
 
-function remove(request: Request, engine: Engine): ObjectId[] {
+function remove(request: Request, { engine, peer }: RequestContext): ObjectId[] {
   const ids = readIds(request, 'id')
   const options = { force: readFlag(request, 'force'), deep: readFlag(request, 'deep') }
   const trim = readFlag(request, 'memory_trim')
@@ -117,21 +117,21 @@ function remove(request: Request, engine: Engine): ObjectId[] {
     if (!ids.every(isBlobId))
       throw new RequestError(Status.AssertionFailed, 'the fast path can only delete blobs')
     blobs = ids
-    for (const id of ids) engine.deleteBlob(id)
+    for (const id of ids) engine.deleteBlob(id, peer)
   } else {
-    blobs = engine.delete(ids, options)
+    blobs = engine.delete(ids, options, peer)
   }
   if (trim) engine.blobs.trim()
   return blobs
 }
 
-const delData: Handler = (request, { engine }) => {
-  remove(request, engine)
+const delData: Handler = (request, context) => {
+  remove(request, context)
   return plainReply('del_data_reply')
 }
 
-const delDataWithFeedbacks: Handler = (request, { engine }) => {
-  const ids = remove(request, engine).map(objectIdToDecimal)
+const delDataWithFeedbacks: Handler = (request, context) => {
+  const ids = remove(request, context).map(objectIdToDecimal)
   return `{"deleted_bids":[${ids.join(',')}],"type":"del_data_with_feedbacks_reply"}`
 }
 
@@ -161,8 +161,8 @@ const label: Handler = (request, { engine }) => {
   return plainReply('label_reply')
 }
 
-const clear: Handler = (_request, { engine }) => {
-  engine.clear()
+const clear: Handler = (_request, { engine, peer }) => {
+  engine.clear(peer)
   return plainReply('clear_reply')
 }
 

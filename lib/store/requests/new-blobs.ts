@@ -23,13 +23,14 @@ export function createAll(
   need: 'now' | 'soon' | 'perhaps',
   context: RequestContext
 ): Blob[] | undefined {
-  const { blobs } = context.engine
+  const { engine, peer } = context
+  const { blobs } = engine
   const made: Blob[] = []
   for (const size of sizes) {
     if (size === 0) continue
-    const blob = blobs.create(size, context.peer, scoped, need)
+    const blob = blobs.create(size, peer, scoped, need)
     if (!blob) {
-      for (const other of made) blobs.delete(other)
+      for (const other of made) blobs.delete(other, peer)
       return undefined
     }
     made.push(blob)

@@ -50,11 +50,11 @@ function upload(
   const finish = (): string => {
     // Before anybody hears of them: a blob that somebody has dropped meanwhile has no id any more.
     if (made.some(blob => blob.deleted)) {
-      for (const blob of made) engine.blobs.delete(blob)
+      for (const blob of made) engine.blobs.delete(blob, peer)
       throw new RequestError(Status.ObjectNotExists, 'the blob was deleted while it was being filled')
     }
     engine.bytes.written(views)
-    for (const blob of made) engine.blobs.seal(blob)
+    for (const blob of made) engine.blobs.seal(blob, peer)
     for (const blob of made) engine.blobs.refer(peer, blob.id)
     return reply(all)
   }

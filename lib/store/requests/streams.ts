@@ -74,8 +74,8 @@ const stopStream: Handler = (request, { engine, peer }) => {
   return plainReply('stop_stream_reply')
 }
 
-const dropStream: Handler = (request, { engine }) => {
-  engine.streams.drop(readId(request, 'id'))
+const dropStream: Handler = (request, { engine, peer }) => {
+  engine.streams.drop(peer, readId(request, 'id'))
   return plainReply('drop_stream_reply')
 }
 

@@ -60,6 +60,7 @@ export class Streams {
 
   /** Ends a stream, well or not. Throws 44 if it has ended, or if it is to end well while its writer waits. */
   stop(peer: Peer, id: ObjectId, failed: boolean): void {
+    this.writing.filled(peer, id)
     const stream = this.table.get(id)
     if (stream.ended) throw wrongState(stream, 'the stream has been stopped already')
     if (stream.allocation && !failed) throw wrongState(stream, 'its writer is waiting for memory')
@@ -71,7 +72,8 @@ export class Streams {
   }
 
   /** Removes a stream with all its chunks; whoever waits on it is told that it failed. */
-  drop(id: ObjectId): void {
+  drop(peer: Peer, id: ObjectId): void {
+    this.writing.filled(peer, id)
     if (this.table.forget(id)) return
     const stream = this.table.get(id)
     this.#remove(stream, new RequestError(Status.StreamFailed, `the stream ${id} was dropped`))

@@ -111,6 +111,7 @@ export class StreamWriting {
     size: number,
     make: (blob: Blob | undefined) => string
   ): string | Waiting {
+    this.filled(peer, id)
     const stream = this.writable(peer, id)
     this.publish(stream)
     this.#reading.serve(stream)
@@ -131,6 +132,7 @@ export class StreamWriting {
       const blob = this.#blobs.create(size, peer, false, 'soon')
       if (!blob) return false
       stream.writing = blob
+      peer.fillsFor.set(id, blob)
       waiting.settle(() => make(blob))
       return true
     }
@@ -140,12 +142,19 @@ export class StreamWriting {
     return waiting
   }
 
+  /** The connection has finished writing to what get_next_stream_chunk made for it. */
+  filled(peer: Peer, id: ObjectId): void {
+    const blob = peer.fillsFor.get(id)
+    if (blob) this.#blobs.letGo(blob)
+    peer.fillsFor.delete(id)
+  }
+
   /** Seals and queues what get_next_stream_chunk made. */
   publish(stream: Stream): void {
     const blob = stream.writing
     stream.writing = undefined
     if (!blob || blob.deleted) return
-    this.#blobs.seal(blob)
+    this.#blobs.seal(blob, undefined)
     this.#append(stream, { id: blob.id, bytes: blob.size })
   }
 

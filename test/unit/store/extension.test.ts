@@ -283,6 +283,7 @@ describe('extension', () => {
 
     it('is a sixteenth of the store at most while somebody waits for memory', async () => {
       const all = create(reader, [size], {}).reply
+      reader.ask('seal_request', { object_id: BigInt(all.ids[0]) })
       create(reader, [1000], { wait: true })
       writer.ask('drop_buffer_request', { id: BigInt(all.ids[0]) })
       // The one that waits is served when what is going on has finished.
