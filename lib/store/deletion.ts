@@ -29,23 +29,29 @@ export function deleteObjects(
 ): ObjectId[] {
   const pending = new Set(roots)
   const blobs = new Set<ObjectId>()
-  for (const id of roots) visit(id, options.force, options.deep)
+  for (const id of new Set(roots)) visitRoot(id)
   return [...blobs].sort()
 
   function owners(id: ObjectId, record: ObjectRecord | undefined): ReadonlySet<ObjectRecord> | undefined {
     return record ? record.owners : isBlobId(id) ? graph.blobOwners(id) : undefined
   }
 
+  /**
+   * Owners that are to be deleted as well go first, so that the order of the ids does not matter. Only for roots: a member
+   * is visited again by the last of its owners, and to look through all of them each time would be quadratic.
+   */
+  function visitRoot(id: ObjectId): void {
+    pending.delete(id)
+    for (const owner of [...(owners(id, graph.find(id)) ?? [])]) {
+      if (pending.has(owner.id)) visitRoot(owner.id)
+    }
+    visit(id, options.force, options.deep)
+  }
+
   function visit(id: ObjectId, force: boolean, deep: boolean): void {
     const record = graph.find(id)
-    pending.delete(id)
     if (!record && !isBlobId(id)) return
-    if (blobs.has(id)) return
-    // Owners that are to be deleted as well go first, so that the order of the ids does not matter.
-    for (const owner of [...(owners(id, record) ?? [])]) {
-      if (pending.has(owner.id)) visit(owner.id, options.force, options.deep)
-    }
-    if (record?.deleted) return
+    if (blobs.has(id) || record?.deleted) return
     const remaining = owners(id, record)
     if (!force && remaining && remaining.size > 0) return
     const above = force && remaining ? [...remaining] : []

@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { deleteObjects } from '#dist/store/deletion.js'
+import { ObjectRecord } from '#dist/store/object-record.js'
+import type { ObjectId } from '#dist/protocol/ids.js'
 import { blobMember, type TestPeer, TestStore, text } from './support.js'
 
 describe('deletion', () => {
@@ -121,4 +124,42 @@ describe('deletion', () => {
     for (const id of owners) peer.ask('del_data_request', { id: [id], deep: true })
     expect(left()).to.equal('xxx')
   })
+
+  it('looks at the owners of a blob once, however many of them are deleted', () => {
+    const count = 1000
+    const shared = 'o8000000000000001' as ObjectId
+    const owners = new CountedSet<ObjectRecord>()
+    const records = new Map<string, ObjectRecord>()
+    for (let i = 0; i < count; i += 1) {
+      const id = text(BigInt(i)) as ObjectId
+      const record = new ObjectRecord(id, new Map(), 'T', '0', false, true, new Map([[shared, 1]]))
+      records.set(id, record)
+      owners.add(record)
+    }
+    const deleted = deleteObjects(
+      [...records.keys(), shared] as ObjectId[],
+      { force: false, deep: true },
+      {
+        find: id => records.get(id),
+        blobOwners: () => owners,
+        remove: record => {
+          record.deleted = true
+          records.delete(record.id)
+          owners.delete(record)
+        }
+      }
+    )
+    expect(deleted).to.deep.equal([shared])
+    expect(owners.seen).to.be.at.most(count)
+  })
 })
+
+/** A set that counts how many elements were looked at. */
+class CountedSet<T> extends Set<T> {
+  seen = 0;
+
+  override [Symbol.iterator](): SetIterator<T> {
+    this.seen += this.size
+    return super[Symbol.iterator]()
+  }
+}
