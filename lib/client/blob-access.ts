@@ -4,7 +4,9 @@ import type { Place } from '../memory/lease.js'
 import type { Region } from '../memory/region.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import { maxBlobs, maxElements } from '../protocol/request-limits.js'
 import type { Connection } from './connection.js'
+import { divide } from './divide.js'
 import { getBuffers, getRemoteBuffers } from './requests/blobs.js'
 
 /**
@@ -22,18 +24,33 @@ export function totalBytes(payloads: readonly Payload[]): number {
 /** Where blobs are. Rejects with ERR_VINEYARD_NOT_FOUND, and keeps no lease, if one of them does not exist. */
 export async function locateBlobs(connection: Connection, ids: readonly ObjectId[]): Promise<Payload[]> {
   if (ids.length === 0) return []
-  const payloads = await getBuffers(connection, ids)
-  const found = new Set(payloads.map(payload => payload.id))
-  const missing = ids.find(id => !found.has(id))
-  if (missing === undefined) return payloads
-  if (connection.extended) connection.notify({ type: 'release_leases', ids: [...found] })
-  throw blobMissing(missing)
+  const payloads: Payload[] = []
+  const found = new Set<ObjectId>()
+  try {
+    for (const some of divide(ids, maxBlobs)) {
+      for (const payload of await getBuffers(connection, some)) {
+        payloads.push(payload)
+        found.add(payload.id)
+      }
+      const missing = some.find(id => !found.has(id))
+      if (missing !== undefined) throw blobMissing(missing)
+    }
+    return payloads
+  } catch (error) {
+    for (const some of divide([...found], maxElements)) {
+      if (connection.extended) connection.notify({ type: 'release_leases', ids: some })
+    }
+    throw error
+  }
 }
 
 /** Over TCP: the bytes of blobs. Rejects with ERR_VINEYARD_NOT_FOUND if one of them does not exist. */
 export async function fetchBlobs(connection: Connection, ids: readonly ObjectId[]): Promise<BlobBytes> {
   if (ids.length === 0) return new Map()
-  const bytes = await getRemoteBuffers(connection, ids)
+  const bytes = new Map<ObjectId, Uint8Array>()
+  for (const some of divide(ids, maxBlobs)) {
+    for (const [id, content] of await getRemoteBuffers(connection, some)) bytes.set(id, content)
+  }
   const missing = ids.find(id => !bytes.has(id))
   if (missing !== undefined) throw blobMissing(missing)
   return bytes

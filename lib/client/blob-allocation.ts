@@ -5,8 +5,10 @@ import { freshBytes } from '../memory/fresh-bytes.js'
 import type { BlobDraft } from '../objects/model.js'
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
+import { maxBlobs } from '../protocol/request-limits.js'
 import type { Connection } from './connection.js'
 import type { Counters } from './counters.js'
+import { divide } from './divide.js'
 import {
   cancelWaiting,
   createBuffer,
@@ -149,7 +151,8 @@ async function allocateOnStore(
   sizes: readonly number[],
   { wait, scoped, signal }: AllocateOptions
 ): Promise<Payload[]> {
-  if (signal === undefined || !wait) return createBuffers(connection, sizes, { wait, scoped })
+  if (!wait) return allocateInPieces(connection, sizes, scoped)
+  if (signal === undefined) return createBuffers(connection, sizes, { wait, scoped })
   const ticket = connection.nextTicket()
   const made = createBuffers(connection, sizes, { wait, scoped, ticket })
   // Otherwise everything behind it on the connection would wait for memory that nobody wants.
@@ -160,6 +163,25 @@ async function allocateOnStore(
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** Whoever waits for memory does not get it piece by piece: two that have a part each would wait for ever. */
+async function allocateInPieces(
+  connection: Connection,
+  sizes: readonly number[],
+  scoped: boolean
+): Promise<Payload[]> {
+  const made: Payload[] = []
+  try {
+    for (const piece of divide(sizes, maxBlobs)) {
+      for (const payload of await createBuffers(connection, piece, { wait: false, scoped }))
+        made.push(payload)
+    }
+  } catch (error) {
+    await dropBlobs(connection, made)
+    throw error
+  }
+  return made
 }
 
 /**

@@ -2,8 +2,10 @@ import { BlobDraft, ExistingObject, ObjectDraft, type Draft } from '../objects/m
 import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Stringifiable } from '../protocol/json.js'
 import type { Payload } from '../protocol/payload.js'
+import { maxObjects } from '../protocol/request-limits.js'
 import { allocateBlobs, dropBlobs, uploadBlobs, type AllocateOptions } from './blob-allocation.js'
 import type { Connection } from './connection.js'
+import { divide } from './divide.js'
 import { sealBuffer } from './requests/blobs.js'
 import { createData, deleteData } from './requests/metadata.js'
 
@@ -95,13 +97,13 @@ async function createLevels(
   parts: ObjectId[],
   options: BuildOptions
 ): Promise<void> {
-  for (const level of levels) {
+  for (const objects of levels.flatMap(level => divide(level, maxObjects))) {
     const created = await createData(
       connection,
-      level.map(object => metadataOf(object, ids, connection.info.instanceId)),
-      connection.extended && (options.scopedRoot || !level.includes(draft as ObjectDraft))
+      objects.map(object => metadataOf(object, ids, connection.info.instanceId)),
+      connection.extended && (options.scopedRoot || !objects.includes(draft as ObjectDraft))
     )
-    level.forEach((object, index) => ids.set(object, created[index] as ObjectId))
+    objects.forEach((object, index) => ids.set(object, created[index] as ObjectId))
     parts.push(...created)
   }
 }

@@ -1,5 +1,6 @@
 import { Status } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { maxFields } from '../protocol/request-limits.js'
 import { type Field, Link, type ObjectRecord } from './object-record.js'
 import { RequestError } from './request-error.js'
 import { isNumber, type Request, toU64 } from './request.js'
@@ -8,7 +9,7 @@ import { byteOrder, maxDepth, tooDeep, valueText } from './value-text.js'
 /** The instance of an object whose members are on several. */
 const unspecifiedInstance = (2n ** 64n - 1n).toString()
 /** Longer metadata, members included, is refused: it could not be sent in one reply. */
-const maxWeight = 128 * 1024 * 1024
+const maxWeight = 64 * 1024 * 1024
 
 /** Finds objects by id. */
 export type FindObject = (id: string) => ObjectRecord | undefined
@@ -36,6 +37,16 @@ interface Member {
 
 function invalid(message: string): RequestError {
   return new RequestError(Status.MetaTreeInvalid, message)
+}
+
+/** Throws where an object has more fields than others should wait for. */
+export function checkFields(count: number): void {
+  if (count > maxFields) throw RequestError.invalid(`an object has at most ${maxFields} fields`)
+}
+
+/** Throws where metadata are too long. */
+export function checkWeight(weight: number): void {
+  if (weight > maxWeight) throw invalid('the metadata is too long with its members')
 }
 
 function isObject(value: unknown): value is Request {
@@ -109,7 +120,9 @@ export function describeObject(content: unknown, find: FindObject): Description 
   const ownInstance = readInstance(content)
   let instance = ownInstance
   let weight = 0
-  for (const key of Object.keys(content).sort(byteOrder)) {
+  const keys = Object.keys(content)
+  checkFields(keys.length)
+  for (const key of keys.sort(byteOrder)) {
     if (key === 'id' || key === 'typename' || key === 'instance_id') continue
     const value = content[key]
     if (!isObject(value)) {
@@ -125,7 +138,7 @@ export function describeObject(content: unknown, find: FindObject): Description 
       if (member.field.target.depth + 1 > maxDepth) throw tooDeep()
       weight += member.field.target.weight
     }
-    if (weight > maxWeight) throw invalid('the metadata is too long with its members')
+    checkWeight(weight)
     fields.set(key, member.field)
   }
   fields.set('instance_id', instance)

@@ -2,7 +2,7 @@ import { Status } from '../errors.js'
 import { emptyBlobId, invalidId, isBlobId, type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
 import { type DeletionGraph, type DeletionOptions, deleteObjects } from './deletion.js'
 import type { IdGenerator } from './id-generator.js'
-import { type Description, describeObject } from './metadata-rules.js'
+import { checkFields, checkWeight, type Description, describeObject } from './metadata-rules.js'
 import { ObjectRecord } from './object-record.js'
 import { RequestError } from './request-error.js'
 import type { Request } from './request.js'
@@ -85,10 +85,14 @@ export class Metadata implements DeletionGraph {
       throw new RequestError(Status.AssertionFailed, "the field 'extra' must be a JSON object")
     }
     const target = this.#ids.object()
-    const fields = new Map(source.fields)
     const added = extra as Request
+    const keys = Object.keys(added)
+    checkFields(source.fields.size + keys.length)
+    const fields = new Map(source.fields)
     let { transient, typename } = source
-    for (const key of Object.keys(added)) {
+    // The labels have come later.
+    let weight = source.weight + ((fields.get('__labels') as string | undefined) ?? '').length
+    for (const key of keys) {
       const value = added[key]
       if (typeof value === 'object' && value !== null) {
         throw new RequestError(Status.AssertionFailed, "the values of 'extra' must be primitive")
@@ -104,8 +108,11 @@ export class Metadata implements DeletionGraph {
           throw new RequestError(Status.MetaTreeInvalid, "'typename' must be a string")
         typename = value
       }
-      fields.set(key, valueText(value))
+      const text = valueText(value)
+      weight += text.length
+      fields.set(key, text)
     }
+    checkWeight(weight)
     fields.set('id', JSON.stringify(target))
     const { instance, isGlobal } = source
     return this.#insert(target, fields, { typename, instance, isGlobal, transient }, source.blobs)
@@ -149,8 +156,10 @@ export class Metadata implements DeletionGraph {
     }
     const merged = new Map<string, unknown>(Object.entries(old))
     for (const [key, value] of labels) merged.set(key, value)
+    checkFields(merged.size)
     const parts = [...merged.keys()].sort(byteOrder)
     const text = parts.map(key => `${JSON.stringify(key)}:${valueText(merged.get(key))}`).join(',')
+    checkWeight(record.weight + text.length)
     record.setField('__labels', JSON.stringify(`{${text}}`))
   }
 

@@ -1,10 +1,11 @@
 import type { ObjectId } from '../protocol/ids.js'
+import { maxBlobs, maxElements } from '../protocol/request-limits.js'
 import { RequestError } from './request-error.js'
 
-/** Frames longer than this are checked for how many values they hold before they are parsed. */
-const checkedLength = 4 * 1024 * 1024
-/** A longer list of values would need more memory to parse than the store may have. */
-const maxValues = 4 * 1024 * 1024
+/** Frames longer than this are checked for how many values they hold before they are parsed: shorter ones hold too few. */
+const checkedLength = 64 * 1024
+/** More of them take longer to parse than everybody else should wait. An object of 102,400 blobs has 409,600. */
+const maxValues = 512 * 1024
 
 const longMark = '\u0000n'
 const floatMark = '\u0000f'
@@ -44,13 +45,22 @@ export function parseRequest(text: string): Request {
   return request as Request
 }
 
+/** Counts commas and brackets outside of strings: a long text is one value, whatever stands in it. */
 function checkValues(text: string): void {
   let values = 0
-  for (let i = 0; i < text.length; i += 1) {
+  let i = 0
+  while (i < text.length) {
     const c = text.charCodeAt(i)
-    if (c === 0x2c || c === 0x5b || c === 0x7b) values += 1
+    if (c === 0x22) {
+      i = endOfString(text, i)
+      continue
+    }
+    if (c === 0x2c || c === 0x5b || c === 0x7b) {
+      values += 1
+      if (values > maxValues) throw RequestError.invalid(`the message has more than ${maxValues} values`)
+    }
+    i += 1
   }
-  if (values > maxValues) throw RequestError.invalid(`the message has more than ${maxValues} values`)
 }
 
 /** Replaces floats that are whole numbers by marker strings, outside of strings. */
@@ -134,6 +144,10 @@ function missing(name: string, kind: string): RequestError {
   return RequestError.invalid(`the field '${name}' must be ${kind}`)
 }
 
+function tooMany(name: string, max: number): RequestError {
+  return RequestError.invalid(`the field '${name}' has more than ${max} elements, the limit of one request`)
+}
+
 function toId(value: unknown, name: string): ObjectId {
   if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) {
     return `o${value.toString(16).padStart(16, '0')}` as ObjectId
@@ -147,21 +161,28 @@ export function readId(request: Request, name: string): ObjectId {
   return toId(request[name], name)
 }
 
-export function readIds(request: Request, name: string): ObjectId[] {
-  return readArray(request, name).map(value => toId(value, name))
+export function readIds(request: Request, name: string, max = maxElements): ObjectId[] {
+  return readArray(request, name, max).map(value => toId(value, name))
 }
 
 /** Ids as `num` and "0", "1"… */
-export function readNumberedIds(request: Request): ObjectId[] {
+export function readNumberedIds(request: Request, max: number): ObjectId[] {
   const count = readSize(request, 'num')
+  if (count > max) throw tooMany('num', max)
   if (count > Object.keys(request).length) throw RequestError.invalid("there are fewer ids than 'num' says")
   return Array.from({ length: count }, (_, index) => readId(request, String(index)))
 }
 
-export function readArray(request: Request, name: string): readonly unknown[] {
+export function readArray(request: Request, name: string, max = maxElements): readonly unknown[] {
   const value = request[name]
   if (!Array.isArray(value)) throw missing(name, 'an array')
+  if (value.length > max) throw tooMany(name, max)
   return value
+}
+
+/** Sizes of blobs that are to be made. */
+export function readSizes(request: Request): number[] {
+  return readArray(request, 'sizes', maxBlobs).map(size => toSize(size, 'sizes'))
 }
 
 /** A size in bytes: what does not fit into a number is Infinity, which no store has. */

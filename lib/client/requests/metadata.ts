@@ -3,7 +3,9 @@ import type { Metadata } from '../../objects/model.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../../protocol/ids.js'
 import type { JsonObject, JsonValue, Stringifiable } from '../../protocol/json.js'
 import { replyId } from '../../protocol/payload.js'
+import { maxElements } from '../../protocol/request-limits.js'
 import type { Connection, Requester } from '../connection.js'
+import { divide } from '../divide.js'
 import { manyOf } from './reply-fields.js'
 
 /** `scoped` is the store's extension: objects that go with the connection unless something takes them over. */
@@ -74,16 +76,19 @@ export async function deleteData(
   ids: readonly ObjectId[],
   options: { force: boolean; deep: boolean }
 ): Promise<void> {
-  await connection.request(
-    {
-      type: 'del_data_request',
-      id: ids.map(objectIdToBigInt),
-      ...options,
-      memory_trim: false,
-      fastpath: false
-    },
-    'del_data_reply'
-  )
+  // Without force it matters what is deleted together.
+  for (const some of options.force ? divide(ids, maxElements) : [ids]) {
+    await connection.request(
+      {
+        type: 'del_data_request',
+        id: some.map(objectIdToBigInt),
+        ...options,
+        memory_trim: false,
+        fastpath: false
+      },
+      'del_data_reply'
+    )
+  }
 }
 
 export async function exists(connection: Connection, id: ObjectId): Promise<boolean> {

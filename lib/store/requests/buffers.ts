@@ -1,5 +1,6 @@
 import { Status } from '../../errors.js'
 import { emptyBlobId, invalidId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
+import { maxBlobs } from '../../protocol/request-limits.js'
 import { Allocator } from '../allocator.js'
 import type { Blob } from '../blob.js'
 import { RequestError } from '../request-error.js'
@@ -10,9 +11,9 @@ import {
   readIds,
   readNumberedIds,
   readSize,
+  readSizes,
   readString,
-  type Request,
-  toSize
+  type Request
 } from '../request.js'
 import { Waiting } from '../waiting.js'
 import { type Handler, plainReply, type RequestContext, route } from './handler.js'
@@ -54,7 +55,7 @@ function announce(sizes: readonly number[], made: readonly Blob[], { engine, pee
 
 const createBuffers: Handler = (request, context) => {
   const { engine, peer } = context
-  const sizes = readArray(request, 'sizes').map(size => toSize(size, 'sizes'))
+  const sizes = readSizes(request)
   const extended = peer.extension > 0
   const wait = extended && readFlag(request, 'wait')
   const scoped = extended && readFlag(request, 'scoped')
@@ -94,7 +95,7 @@ const seal: Handler = (request, context) => {
 
 /** Ids as `ids`, or as `num` and "0", "1"…: clients use both. */
 function readBlobIds(request: Request): ObjectId[] {
-  return request['ids'] === undefined ? readNumberedIds(request) : readIds(request, 'ids')
+  return request['ids'] === undefined ? readNumberedIds(request, maxBlobs) : readIds(request, 'ids', maxBlobs)
 }
 
 const getBuffers: Handler = (request, { engine, peer }) => {
@@ -153,7 +154,8 @@ const release: Handler = (request, { engine, peer }) => {
 
 const releaseLeases: Handler = (request, { engine, peer }) => {
   if (peer.extension === 0) return undefined
-  for (const id of readArray(request, 'ids')) if (isObjectId(id)) engine.blobs.unlease(peer, id)
+  // Any number: a lease that did not come back would never end.
+  for (const id of readArray(request, 'ids', Infinity)) if (isObjectId(id)) engine.blobs.unlease(peer, id)
   return undefined
 }
 

@@ -1,6 +1,7 @@
 /** The composite requests of the extension: many chunks in one message, most of which never become objects. */
 import { Template } from '../../protocol/template.js'
 import { emptyBlobId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
+import { maxSlotSizes } from '../../protocol/request-limits.js'
 import type { Blob } from '../blob.js'
 import type { ChunkValues } from '../compact-chunks.js'
 import type { Engine } from '../engine.js'
@@ -159,7 +160,7 @@ const maxSlots = 64
 function makeSlots(request: Request, { engine, peer }: RequestContext): string {
   if (request['slots'] === undefined) return ''
   let made = false
-  const texts = readArray(request, 'slots').map(wanted => {
+  const texts = readArray(request, 'slots', maxSlotSizes).map(wanted => {
     const [count, size] = (Array.isArray(wanted) ? wanted : []) as unknown[]
     const slots: string[] = []
     const bytes = toSize(size, 'slots')
@@ -230,7 +231,7 @@ const pullChunks: Handler = (request, { engine, peer }) => {
 /** Leases that are given back with another message. */
 function release(request: Request, engine: Engine, peer: Peer): void {
   if (request['released'] === undefined) return
-  for (const id of readArray(request, 'released')) engine.blobs.unlease(peer, readTextId(id))
+  for (const id of readArray(request, 'released', Infinity)) engine.blobs.unlease(peer, readTextId(id))
 }
 
 const consumeChunks: Handler = (request, { engine, peer }) => {

@@ -1,5 +1,6 @@
 import { Status } from '../../errors.js'
 import { emptyBlobId, invalidId, isBlobId, type ObjectId, objectIdToDecimal } from '../../protocol/ids.js'
+import { maxObjects } from '../../protocol/request-limits.js'
 import type { Engine } from '../engine.js'
 import { matchAll } from '../patterns.js'
 import { RequestError } from '../request-error.js'
@@ -15,8 +16,8 @@ import {
 } from '../request.js'
 import { type Handler, plainReply, type RequestContext, route } from './handler.js'
 
-/** A get_data reply may be this long; more would be beyond what clients and strings can hold. */
-const maxReply = 256 * 1024 * 1024
+/** A get_data reply may be this long: it is made while everybody else waits. */
+const maxReply = 128 * 1024 * 1024
 /** A request that waits is remembered under each id that it waits for. */
 const maxAwaited = 65_536
 
@@ -56,7 +57,7 @@ const createData: Handler = (request, { engine }) => {
 
 const createDatas: Handler = (request, { engine, peer }) => {
   const scoped = peer.extension > 0 && readFlag(request, 'scoped')
-  const created = engine.metadata.create(readArray(request, 'contents'))
+  const created = engine.metadata.create(readArray(request, 'contents', maxObjects))
   if (scoped) for (const { record } of created) engine.scopeObject(record, peer)
   const ids = created.map(({ record }) => record.decimal)
   const instances = created.map(({ record }) => record.instance)

@@ -1,13 +1,14 @@
 /** Blobs whose bytes travel through the connection: what clients without shared memory use. */
 import { Status } from '../../errors.js'
 import { emptyBlobId, type ObjectId } from '../../protocol/ids.js'
+import { maxBlobs } from '../../protocol/request-limits.js'
 import { CompressedReceiver, PlainReceiver, sendBlobs } from '../../rpc/blob-transfer.js'
 import type { Blob } from '../blob.js'
 import type { Engine } from '../engine.js'
 import { Download, Upload } from '../exchange.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
-import { readArray, readFlag, readNumberedIds, readSize, type Request, toSize } from '../request.js'
+import { readFlag, readNumberedIds, readSize, readSizes, type Request } from '../request.js'
 import { type Handler, type RequestContext, route } from './handler.js'
 import { createAll, createdMany, createdOne, inOrder, noMemory } from './new-blobs.js'
 import { emptyPayload, payloadText } from './payload.js'
@@ -72,8 +73,7 @@ const createRemoteBuffer: Handler = (request, context) =>
   )
 
 const createRemoteBuffers: Handler = (request, context) => {
-  const sizes = readArray(request, 'sizes').map(size => toSize(size, 'sizes'))
-  return upload(request, sizes, context, all => createdMany(all, -1, context.engine, true))
+  return upload(request, readSizes(request), context, all => createdMany(all, -1, context.engine, true))
 }
 
 /** The blobs that exist, undefined for the empty one. Throws 2 for one that is not sealed, as upstream does. */
@@ -93,7 +93,7 @@ const getRemoteBuffers: Handler = (request, context) => {
   const { engine, peer } = context
   checkTcp(request, peer)
   const compressed = readFlag(request, 'compress')
-  const found = findSealed(readNumberedIds(request), readFlag(request, 'unsafe'), engine)
+  const found = findSealed(readNumberedIds(request, maxBlobs), readFlag(request, 'unsafe'), engine)
   const payloads = found.map(blob => (blob ? payloadText(blob, engine) : emptyPayload))
   const numbered = payloads.map((payload, index) => `"${index}":${payload},`).join('')
   const reply =
