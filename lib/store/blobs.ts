@@ -175,10 +175,14 @@ export class Blobs {
     if (blob?.deleted) this.letGo(blob)
   }
 
-  /** Cuts an unsealed blob down. Throws 13 for a sealed one, 1 for a larger size. */
-  shrink(blob: Blob, size: number): void {
+  /** Cuts an unsealed blob down. Throws 13 for a sealed one, 1 for a larger size, or where `by` is not all that uses it. */
+  shrink(blob: Blob, size: number, by: Peer): void {
     if (blob.sealed) throw new RequestError(Status.ObjectSealed, 'a sealed blob cannot be shrunk')
     if (blob.filling) throw RequestError.invalid('a blob cannot be shrunk while its bytes arrive')
+    if (blob.creator !== by)
+      throw RequestError.invalid('a blob can only be shrunk by the connection that made it')
+    if (blob.parts > 0 || blob.leases > 0)
+      throw RequestError.invalid('a blob cannot be shrunk while others use it')
     if (size > blob.size) {
       throw RequestError.invalid(`a blob of ${blob.size} bytes cannot be shrunk to ${size} bytes`)
     }
@@ -186,8 +190,6 @@ export class Blobs {
     this.#pool.shrink(blob.block, Math.max(size, 1))
     this.#usage -= blob.size - size
     if (blob.epoch === this.#epoch) this.#young -= blob.size - size
-    // A deleted blob may be leased, but only a sealed one; this one is not, so no sum but the usage changes.
-    if (blob.leases > 0) this.#leasedBytes -= blob.size - size
     blob.size = size
     this.onFreed()
   }

@@ -138,7 +138,8 @@ const dropBuffer: Handler = (request, context) => {
 
 const shrinkBuffer: Handler = (request, context) => {
   const size = readSize(request, 'size')
-  context.engine.blobs.shrink(getBlob(context, readId(request, 'id')), size)
+  const { engine, peer } = context
+  engine.blobs.shrink(getBlob(context, readId(request, 'id')), size, peer)
   return plainReply('shrink_buffer_reply')
 }
 

@@ -94,6 +94,47 @@ for (const [kind, extension] of [
   })
 }
 
+describe('memory that others use', () => {
+  let store: TestStore
+  let creator: TestPeer
+  let other: TestPeer
+  let id: bigint
+  const shrink = (by: TestPeer): number => by.code('shrink_buffer_request', { id, size: 1 })
+
+  beforeEach(() => {
+    store = new TestStore(size)
+    creator = store.connect(1)
+    other = store.connect(1)
+    id = creator.create(bytes)
+  })
+
+  it('is shrunk by nobody but its creator', () => {
+    expect(shrink(other)).to.equal(1)
+    expect(store.usage).to.equal(bytes)
+    expect(shrink(creator)).to.equal(0)
+    expect(store.usage).to.equal(1)
+  })
+
+  it('is not shrunk while chunks lie in it', () => {
+    const stream = creator.stream()
+    const chunks = [[text(id), -1, 0, 100, -1, MiB, MiB]]
+    creator.ask('open_stream_request', { object_id: stream, mode: 2 })
+    creator.ask('write_chunks_request', { id: text(stream), templates: [], chunks, done: [] })
+    for (const by of [creator, other]) expect(shrink(by)).to.equal(1)
+    for (let pull = 0; pull < 3; pull += 1) other.pull(stream)
+    expect(shrink(creator)).to.equal(0)
+  })
+
+  it('is not shrunk while somebody looks at it', () => {
+    other.ask('get_buffers_request', { ids: [id], unsafe: true })
+    expect(shrink(creator)).to.equal(1)
+    expect(store.engine.blobs.leasedBytes).to.equal(bytes)
+    other.send({ type: 'release_leases', ids: [text(id)] })
+    expect(shrink(creator)).to.equal(0)
+    expect([store.usage, store.engine.blobs.leasedBytes]).to.deep.equal([1, 0])
+  })
+})
+
 describe('memory that a writer has in advance', () => {
   let store: TestStore
   let writer: TestPeer
