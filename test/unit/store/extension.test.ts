@@ -363,17 +363,16 @@ describe('extension', () => {
 
     it('lets others have a sixteenth of the store meanwhile, as often as it comes back', async () => {
       const first = create(writer, [large])
-      const other = store.connect(1)
-      const small = (): any => create(store.connect(1), [size / 32])
+      const others = [1, 2, 3].map(() => store.connect(1))
+      const giveUp = (peer: TestPeer, { reply }: Sent): any =>
+        peer.ask('drop_buffer_request', { id: BigInt(reply.ids[0]) })
       for (let round = 0; round < 3; round += 1) {
-        const served = [small(), small()]
-        expect(served.every(({ waits }) => !waits)).to.equal(true)
-        const late = small()
-        expect(late.waits).to.equal(true)
-        for (const { reply } of served) other.ask('drop_buffer_request', { id: BigInt(reply.ids[0]) })
+        const made = others.map(peer => create(peer, [size / 32]))
+        expect(made.map(({ waits }) => waits)).to.deep.equal([false, false, true])
+        for (const index of [0, 1]) giveUp(others[index] as TestPeer, made[index])
         await settled()
-        expect(late.waits).to.equal(false)
-        other.ask('drop_buffer_request', { id: BigInt(late.reply.ids[0]) })
+        expect(made[2].waits).to.equal(false)
+        giveUp(others[2] as TestPeer, made[2])
       }
       expect(first.waits).to.equal(true)
     })
@@ -398,7 +397,7 @@ describe('extension', () => {
       const turn = (index: number): void => {
         const { reply } = made[index]
         if (reply === undefined) return
-        made[index] = create(others[(index + 1) % 8] as TestPeer, [size / 256])
+        made[index] = create(others[index] as TestPeer, [size / 256])
         others[index]?.ask('drop_buffer_request', { id: BigInt(reply.ids[0]) })
       }
       const first = create(writer, [size])
