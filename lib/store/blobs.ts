@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { Status } from '../errors.js'
 import { emptyBlobId, invalidId, type ObjectId } from '../protocol/ids.js'
 import { Blob } from './blob.js'
@@ -9,6 +10,8 @@ import { RequestError } from './request-error.js'
 
 /** Share of the store that chunks of foreign readers may keep after they were left behind. */
 const keptShare = 1 / 8
+/** What a blob may take of V8's heap: three times what it does. */
+const heapBytesOfBlob = 2048
 /** References to what does not exist are remembered up to so many of a connection; what comes beyond is hostile. */
 const maxStrayReferences = 65_536
 
@@ -19,6 +22,7 @@ const maxStrayReferences = 65_536
 export class Blobs {
   readonly #pool: Pool
   readonly #ids: IdGenerator
+  readonly #maxCount: number
   readonly #byId = new Map<ObjectId, Blob>()
   readonly #kept: KeptChunks
   #usage = 0
@@ -36,8 +40,14 @@ export class Blobs {
   /** Whether a reader can free memory by going on: then nothing that is kept is given up for who can wait for it. */
   mayWaitForReaders: () => boolean = () => false
 
-  constructor(pool: Pool, ids: IdGenerator) {
+  /** `maxCount`: how many blobs there may be, each of which takes memory of this process, however small it is. */
+  constructor(
+    pool: Pool,
+    ids: IdGenerator,
+    maxCount = getHeapStatistics().heap_size_limit / heapBytesOfBlob
+  ) {
     this.#pool = pool
+    this.#maxCount = maxCount
     this.#ids = ids
     this.#kept = new KeptChunks(Math.floor(pool.size * keptShare), blob => this.#freeUnused(blob))
   }
@@ -99,6 +109,7 @@ export class Blobs {
    * who gets none: it fails, waits, or does without.
    */
   create(size: number, creator: Peer, scoped: boolean, need: 'now' | 'soon' | 'perhaps'): Blob | undefined {
+    if (this.#byId.size >= this.#maxCount) return undefined
     let block = this.#pool.allocate(size)
     while (!block && this.#kept.size > 0 && this.#givesUpKept(need)) {
       this.#kept.giveUpOldest()

@@ -1,6 +1,10 @@
 import { expect } from 'chai'
 import type { Stringifiable } from '#dist/protocol/json.js'
-import { MiB, poolFd, type TestPeer, TestStore } from './support.js'
+import type { Blob } from '#dist/store/blob.js'
+import { Blobs } from '#dist/store/blobs.js'
+import { IdGenerator } from '#dist/store/id-generator.js'
+import { Pool } from '#dist/store/pool.js'
+import { FakePages, MiB, poolFd, type TestPeer, TestStore } from './support.js'
 
 const size = 16 * MiB
 const empty = 2n ** 63n
@@ -26,6 +30,16 @@ describe('buffers', () => {
       expect(created.store_fd).to.equal(poolFd)
     }
     expect(store.usage).to.equal(100 + size / 2)
+  })
+
+  it('are no more than the heap has room for, however small they are', () => {
+    const { peer: creator } = peer
+    const blobs = new Blobs(new Pool(MiB, new FakePages()), new IdGenerator(), 3)
+    const make = (): Blob | undefined => blobs.create(1, creator, false, 'now')
+    const [first] = [make(), make(), make()]
+    expect(make()).to.equal(undefined)
+    blobs.delete(first as Blob, creator)
+    expect(make()).to.not.equal(undefined)
   })
 
   it('answers with the empty blob for no bytes, and no descriptor', () => {
