@@ -59,6 +59,11 @@ export class Seat {
     return this.ready.length + this.held.length
   }
 
+  /** Whether a reader that is there holds chunks. */
+  get busy(): boolean {
+    return this.readers.size > 0 && this.held.length > 0
+  }
+
   /** Puts what its reader had back in line, for the next one. */
   rewind(): void {
     this.endDelivered = false

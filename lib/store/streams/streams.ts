@@ -104,11 +104,15 @@ export class Streams {
     }
   }
 
-  /** Whether a reader that is there has not seen the end of its stream yet. */
+  /**
+   * Whether a reader that is there has not been told of the end of its stream yet, or has chunks of a finished one in line
+   * that it has not said it is done with. Foreign readers have at most one, which they leave with the pull for the next.
+   */
   get draining(): boolean {
-    return this.table
-      .all()
-      .some(({ ended, seats }) => ended !== undefined && seats.some(seat => seat.counted))
+    return this.table.all().some(({ ended, seats }) => {
+      if (ended === undefined) return false
+      return seats.some(seat => seat.counted || (ended === 'drained' && seat.busy))
+    })
   }
 
   #readerGone(stream: Stream, peer: Peer): void {

@@ -146,6 +146,62 @@ describe('streams', () => {
     expect(BigInt(reader.pull(id).reply.chunk)).to.equal(2n ** 63n)
   })
 
+  describe('when the store is closing', () => {
+    const draining = (): boolean => store.engine.streams.draining
+    /** The chunks or the code of the answer. */
+    const pullMany = (peer: TestPeer): any => {
+      const limits = { max: 128, max_bytes: MiB, templates: 0, consumed: 0 }
+      const { chunks, code } = peer.ask('pull_chunks_request', { id: text(id), ...limits })
+      return chunks?.length ?? code
+    }
+    const consume = (peer: TestPeer, count: number): unknown =>
+      peer.send({ type: 'consume_chunks', id: text(id), count })
+
+    it('is waited for until its reader has done with the chunks that it has in line', () => {
+      const ahead = store.connect(1)
+      expect(open(ahead, 1)).to.equal(0)
+      for (const chunk of [5n, 6n, 7n]) writer.push(id, chunk)
+      stop()
+      expect(draining()).to.equal(true)
+      expect(pullMany(ahead)).to.equal(3)
+      expect(pullMany(ahead)).to.equal(42)
+      expect(draining()).to.equal(true)
+      consume(ahead, 2)
+      expect(draining()).to.equal(true)
+      consume(ahead, 1)
+      expect(draining()).to.equal(false)
+    })
+
+    it('is not waited for once the reader that has some in line has gone', () => {
+      const ahead = store.connect(1)
+      writer.push(id, 5n)
+      stop()
+      pullMany(ahead)
+      pullMany(ahead)
+      ahead.close()
+      expect(draining()).to.equal(false)
+    })
+
+    it('is not waited for once a foreign reader has got the end, which never says what it has done with', () => {
+      writer.push(id, 5n)
+      stop()
+      reader.pull(id)
+      expect(draining()).to.equal(true)
+      reader.pull(id)
+      expect(draining()).to.equal(false)
+    })
+
+    it('is not waited for once its reader has been told that it failed', () => {
+      const ahead = store.connect(1)
+      writer.push(id, 5n)
+      stop(true)
+      expect(pullMany(ahead)).to.equal(1)
+      expect(draining()).to.equal(true)
+      expect(pullMany(ahead)).to.equal(43)
+      expect(draining()).to.equal(false)
+    })
+  })
+
   describe('when it is dropped', () => {
     it('frees queued and current chunks deeply, and wakes the reader', () => {
       for (let i = 0; i < 3; i += 1) writer.push(id, writer.chunk(1000))
