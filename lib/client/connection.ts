@@ -384,6 +384,8 @@ export class Connection {
   #onClose(error: NativeError | null): void {
     this.#onlyLeases = false
     this.#leases = 0
+    // A server that goes on ends no connection of a client that keeps to the protocol.
+    this.descriptors.serverEnded()
     this.#finish(
       new VineyardError(
         'ERR_VINEYARD_CONNECTION_LOST',

@@ -6,11 +6,13 @@ import { Region } from './region.js'
 /** The memory files that one connection has received, by the server's descriptor numbers. */
 export class Descriptors {
   readonly #regions = new Map<number, Region>()
+  #keepers = 0
+  #ended = false
   #closed = false
 
   /** Takes over a received descriptor. */
   add(storeFd: number, fd: number): void {
-    if (this.#closed) {
+    if (this.#ended) {
       native.closeFd(fd)
       return
     }
@@ -30,7 +32,33 @@ export class Descriptors {
     return region
   }
 
+  /** Whether nothing that has come can be read any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Lets what has come be read until the returned function is called, even if the server ends before. */
+  keep(): () => void {
+    this.#keepers += 1
+    return () => {
+      this.#keepers -= 1
+      if (this.#ended && this.#keepers === 0) this.#close()
+    }
+  }
+
+  /** The connection has ended because the server has: nobody will use its memory for anything else. */
+  serverEnded(): void {
+    this.#ended = true
+    if (this.#keepers === 0) this.#close()
+  }
+
+  /** The connection has ended. A server that goes on uses its memory again, whoever keeps it. */
   close(): void {
+    if (!this.#ended) this.#close()
+  }
+
+  #close(): void {
+    this.#ended = true
     this.#closed = true
     for (const region of this.#regions.values()) region.drop()
     this.#regions.clear()

@@ -88,6 +88,8 @@ export class BatchedFeed implements ChunkFeed {
   #turnEnds = false
   #wantsMore = false
   #closed = false
+  /** Set while there are chunks to be looked at: ends what keeps their memory readable. */
+  #letGo: (() => void) | undefined
   #pull: Promise<void> | undefined
   readonly #atOnce: boolean
 
@@ -126,8 +128,12 @@ export class BatchedFeed implements ChunkFeed {
       if (this.#atOnce) this.#tell()
       else this.#atEndOfTurn()
     }
+    // The memory may be used for something else by now. What ended the connection is what the next pull meets.
+    if (this.#connection.descriptors.closed) this.#forget()
     const left = this.#queue.length - this.#head
     if (left === 0) {
+      this.#letGo?.()
+      this.#letGo = undefined
       this.#fetch()
       return undefined
     }
@@ -145,9 +151,16 @@ export class BatchedFeed implements ChunkFeed {
     const ids: ObjectId[] = []
     for (const chunk of this.#queue.slice(this.#head))
       if (chunk instanceof InlineObject && chunk.leased) ids.push(chunk.place.id)
+    this.#forget()
+    this.#letGo?.()
+    this.#letGo = undefined
+    if (ids.length > 0) this.#connection.notify({ type: 'release_leases', ids })
+  }
+
+  #forget(): void {
     this.#queue = []
     this.#head = 0
-    if (ids.length > 0) this.#connection.notify({ type: 'release_leases', ids })
+    this.#objects = 0
   }
 
   #handOut(): PulledChunk {
@@ -189,6 +202,7 @@ export class BatchedFeed implements ChunkFeed {
     this.#budget.observe(reply.memory)
     this.missed = reply.missed
     for (const text of reply.templates) this.#forms.push(readForm(text))
+    if (!this.#closed) this.#letGo ??= this.#connection.descriptors.keep()
     for (const chunk of reply.chunks) {
       this.#queue.push(this.#receive(pulledForm(chunk, this.#forms), reply.storeFd))
     }

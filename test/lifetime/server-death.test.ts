@@ -1,8 +1,11 @@
-import { finished } from 'node:stream/promises'
+import { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
-import { connect, RecordBatchStream, type Client } from 'vineyard-streams'
+import { connect, RecordBatchStream, Store, type Client } from 'vineyard-streams'
+import type { ConsumerJob } from '../support/lifetime-jobs.js'
 import { kill, servers, type Victim } from '../support/victims.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
+import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { needsVineyard } from '../support/vineyardd.js'
 
@@ -49,6 +52,30 @@ for (const [name, start] of Object.entries(servers)) {
       expect(seen).to.deep.equal([7])
     })
 
+    it('leaves what has come to be read, before the loss is told of', async function () {
+      // A vineyardd hands out a chunk only when it is asked for one.
+      if (name !== 'the store') this.skip()
+      const { out, into } = await stream()
+      const writer = await out.openWriter()
+      // Small ones lie in blocks, from which they are copied, and the large one in memory of its own.
+      const sizes = [1024, 1024, 1024, 2 ** 20, 1024]
+      for (const [number, size] of sizes.entries()) await writer.append(numberedBatch(number, size))
+      const seen: number[] = []
+      const reading = rejection(
+        (async () => {
+          for await (const batch of into.createReadStream({ highWaterMark: 1 })) {
+            if (seen.length === 0) {
+              await kill(server)
+              await rejection(clients[1]!.status())
+            }
+            seen.push(numberOf(batch))
+          }
+        })()
+      )
+      expect(await reading).to.have.property('code', 'ERR_VINEYARD_CONNECTION_LOST')
+      expect(seen).to.deep.equal([0, 1, 2, 3, 4])
+    })
+
     it('ends writers that wait for their window and for memory', async () => {
       const [narrow, large] = [await stream(), await stream()]
       const held = await narrow.out.openWriter(clients[0], { window: { chunks: 1 } })
@@ -79,3 +106,39 @@ for (const [name, start] of Object.entries(servers)) {
     })
   })
 }
+
+describe('A store that is closed', () => {
+  afterEach(endProcesses)
+
+  it('waits for a consumer that is slower, and has everything in line', async () => {
+    const store = await Store.start({ size: '16Mi' })
+    const client = await connect(store.socket)
+    const stream = await RecordBatchStream.create(client)
+    const job: ConsumerJob = { socket: store.socket, stream: stream.id, chunks: 'release', pause: 20 }
+    const consumer = new TestProcess('consumer', job)
+    await consumer.next()
+    const batches = Array.from({ length: 8 }, (_, number) => numberedBatch(number, 4096))
+    await pipeline(Readable.from(batches), stream.createWriteStream())
+    await client.close()
+    await store.close()
+    const [report] = await consumer.rest()
+    expect(report).to.include({ done: 8, code: undefined })
+    expect(report.wrong).to.deep.equal([])
+  })
+
+  it('leaves what has come to be read by a consumer that is too slow', async () => {
+    const store = await Store.start({ size: '16Mi' })
+    const clients = await Promise.all([connect(store.socket), connect(store.socket)])
+    const out = await RecordBatchStream.create(clients[0])
+    const writer = await out.openWriter()
+    for (let number = 0; number < 3; number += 1) await writer.append(numberedBatch(number, 4096))
+    await writer.finish()
+    const reader = await (await RecordBatchStream.open(clients[1], out.id)).openReader()
+    expect(numberOf((await reader.next()).value!)).to.equal(0)
+    await store.close({ drain: 0 })
+    expect(numberOf((await reader.next()).value!)).to.equal(1)
+    expect(numberOf((await reader.next()).value!)).to.equal(2)
+    await reader.close()
+    await Promise.all(clients.map(client => client.close()))
+  })
+})
