@@ -1,6 +1,7 @@
 import { VineyardError } from '../errors.js'
 import { checkOptions, isBoolean, isDuration, isSignal, isString, isText } from '../options.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
+import { longestTime } from '../timer.js'
 
 /** How connections of one client are made; forks, readers and writers use the same. */
 export interface ConnectionSettings {
@@ -27,10 +28,10 @@ export interface ConnectOptions {
   /** Ends the attempt to connect. */
   signal?: AbortSignal | undefined
   /**
-   * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 for
-   * no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. Whatever is closed or destroyed waits no
-   * longer than 3 s for a server that says nothing. Over TCP a line that is cut counts as lost after 20 s whatever waits on
-   * it, sooner where this is shorter: ERR_VINEYARD_CONNECTION_LOST.
+   * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 or
+   * Infinity for no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. Whatever is closed or destroyed
+   * waits no longer than 3 s for a server that says nothing. Over TCP a line that is cut counts as lost after 20 s whatever
+   * waits on it, sooner where this is shorter: ERR_VINEYARD_CONNECTION_LOST.
    */
   timeout?: number | undefined
   /**
@@ -81,7 +82,7 @@ export function connectionSettings(address: unknown, options: ConnectOptions = {
     compression: options.compression ?? false,
     username: options.username,
     password: options.password,
-    timeout,
+    timeout: timeout === Infinity ? 0 : Math.min(timeout, longestTime),
     extensions: options.extensions ?? true
   }
 }

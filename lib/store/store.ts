@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { VineyardError } from '../errors.js'
 import { checkOptions as checkNames, isDuration } from '../options.js'
+import { startTimer } from '../timer.js'
 import { checkOptions, type StoreOptions } from './options.js'
 import { removeDead } from './session/ipc-listener.js'
 import type { StoreStatus } from './status.js'
@@ -159,7 +160,7 @@ export class Store {
     this.#worker.ref()
     const exited = new Promise<void>(resolve => this.#worker.once('exit', () => resolve()))
     this.#ask({ ask: 'close', drain })
-    const timer = setTimeout(() => void this.#worker.terminate(), drain + patience)
+    const timer = startTimer(drain + patience, () => void this.#worker.terminate())
     await exited
     clearTimeout(timer)
   }

@@ -12,6 +12,7 @@ import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { checkOptions, isSignal } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { textId } from '../protocol/payload.js'
+import { startTimer } from '../timer.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
 import { ConsumerGuard } from './consumer-guard.js'
@@ -260,9 +261,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     if (ms === undefined) return wait
     let timer: NodeJS.Timeout | undefined
     const idle = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new VineyardError('ERR_VINEYARD_TIMEOUT', `no chunk arrived within ${ms} ms`)),
-        ms
+      timer = startTimer(ms, () =>
+        reject(new VineyardError('ERR_VINEYARD_TIMEOUT', `no chunk arrived within ${ms} ms`))
       )
     })
     try {
