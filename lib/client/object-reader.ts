@@ -1,4 +1,3 @@
-import { Status, VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import { CopiedMemory } from '../memory/copied-memory.js'
 import type { Region } from '../memory/region.js'
@@ -22,7 +21,7 @@ import type { Connection } from './connection.js'
 import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
 import { ObjectReadContext } from './read-context.js'
-import { deleteData, getData, shallowCopy } from './requests/metadata.js'
+import { deleteData, metadataOf, shallowCopy } from './requests/metadata.js'
 import { instanceStatus } from './requests/status.js'
 
 /** Typename of the object that keeps a chunk's blobs alive on a vineyardd while this process looks at them. */
@@ -81,11 +80,7 @@ export class ObjectReader {
 
   /** Metadata of one object. Rejects with ERR_VINEYARD_NOT_FOUND. */
   async metadata(id: ObjectId, options: { syncRemote?: boolean } = {}): Promise<Metadata> {
-    const [meta] = await getData(this.#connection, [id], options)
-    if (meta !== undefined) return meta
-    throw new VineyardError('ERR_VINEYARD_NOT_FOUND', `object ${id} does not exist`, {
-      status: Status.ObjectNotExists
-    })
+    return metadataOf(this.#connection, id, options)
   }
 
   /** The value of an object, by its typename; `known` is its metadata where the caller has it. */

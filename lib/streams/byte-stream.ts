@@ -102,7 +102,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     // Without a chunk size, which only byte mode has, what is appended is one chunk.
     const { chunkSize = Infinity, objectMode = false } = options
     const limit = objectMode ? Infinity : chunkSize
-    return { describe: value => chunksOf(value, limit) }
+    return { blobsOnly: true, describe: value => chunksOf(value, limit) }
   }
 }
 

@@ -69,6 +69,7 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
     const schemas = options.sameSchema === false ? undefined : new SchemaCheck()
     const drafts = new IpcDrafts()
     return {
+      blobsOnly: true,
       describe: value => {
         if (!hasSchema(value)) {
           throw new VineyardError('ERR_VINEYARD_TYPE', 'a DataframeStream takes RecordBatches and Tables')

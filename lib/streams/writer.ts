@@ -45,6 +45,8 @@ export interface ChunkEncoder<In> {
   layOut?: (value: In) => PackedLayout | undefined
   /** Where the value is, if all of it lies in a buffer that `isAllocated`. */
   placed?: (value: In, isAllocated: (buffer: ArrayBufferLike) => boolean) => PlacedLayout | undefined
+  /** Whether all chunks are blobs: objects of other kinds are not taken. */
+  blobsOnly?: boolean
 }
 
 /** What a writer needs to know of its stream. */
@@ -147,8 +149,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /**
    * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk once
    * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
-   * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the
-   * first two the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
+   * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_NOT_FOUND for an id of nothing,
+   * ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the first three the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
    * nothing may follow what is missing. An abort leaves the stream without this chunk and usable; what has been sent already
    * is appended all the same, unless the server does not say so within half a second: then it cannot be known.
    */
@@ -296,13 +298,14 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return this.#sendValue(value as In, signal)
   }
 
-  /** Its bytes are asked for: the window would take an object of any size for nothing. */
+  /** Its bytes are asked for: the window would take an object of any size for nothing. One that does not exist is refused. */
   async #sendObject(id: ObjectId, signal: AbortSignal): Promise<Sent> {
     let bytes: number
     try {
-      bytes = await objectBytes(this.#connection, id)
+      bytes = await objectBytes(this.#connection, id, this.#encoder.blobsOnly)
     } catch (error) {
-      throw this.#asStreamFailure(error)
+      // What does not exist is that object, and not the stream.
+      throw this.#stopped.signal.aborted ? this.#stopped.signal.reason : error
     }
     return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes, signal))
   }

@@ -66,6 +66,13 @@ for (const size of [2, 3]) {
       expect((await b.getMeta(id)).instance_id).to.equal(0)
       // Over TCP, from where it is.
       expect([...(await b.get(id))]).to.deep.equal([1, 2, 3])
+      const stream = await RecordBatchStream.create(b)
+      const writer = await stream.openWriter()
+      // Made persistent on one instance and appended on another, which may not have heard of it yet.
+      const other = await a.put(Float64Array.of(4))
+      await a.persist(other)
+      expect(await writer.append(other)).to.equal(other)
+      await writer.close()
       const here = await b.migrate(id)
       expect(here).not.to.equal(id)
       expect((await b.getMeta(here)).instance_id).to.equal(1)

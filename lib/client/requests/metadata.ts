@@ -1,4 +1,4 @@
-import { VineyardError } from '../../errors.js'
+import { Status, VineyardError } from '../../errors.js'
 import type { Metadata } from '../../objects/model.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../../protocol/ids.js'
 import type { JsonObject, JsonValue, Stringifiable } from '../../protocol/json.js'
@@ -37,6 +37,19 @@ export async function getData(
     'get_data_reply'
   )
   return contentOf(reply)
+}
+
+/** The metadata of one object. Rejects with ERR_VINEYARD_NOT_FOUND. */
+export async function metadataOf(
+  connection: Requester,
+  id: ObjectId,
+  options?: { syncRemote?: boolean }
+): Promise<Metadata> {
+  const [meta] = await getData(connection, [id], options)
+  if (meta !== undefined) return meta
+  throw new VineyardError('ERR_VINEYARD_NOT_FOUND', `object ${id} does not exist`, {
+    status: Status.ObjectNotExists
+  })
 }
 
 function isMetadata(value: JsonValue): value is Metadata {
