@@ -80,6 +80,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #unsubscribe: (() => void)[] = []
   #onFailed: ((error: VineyardError) => void) | undefined
   #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open'
+  #finishing: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   private constructor(
@@ -214,9 +215,12 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     return emptyBatch(schema, rows, size => this.allocate(size, options))
   }
 
-  /** Ends the stream: readers get what was appended, then the end. Resolves when the server knows. */
-  async finish(): Promise<void> {
-    if (this.#state === 'finished') return
+  /** Ends the stream: readers get what was appended, then the end. Resolves when the server knows. Idempotent. */
+  finish(): Promise<void> {
+    return (this.#finishing ??= this.#finish())
+  }
+
+  async #finish(): Promise<void> {
     await this.#appends.run(async () => {
       this.#checkOpen()
       this.#state = 'finishing'

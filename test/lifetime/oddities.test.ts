@@ -66,6 +66,15 @@ onEachServer('A stream that is used oddly', '16Mi', bench => {
     expect(late).to.have.property('code', 'ERR_VINEYARD_CLOSED')
   })
 
+  it('finishes once for all who call finish() at the same time', async () => {
+    const { out, into } = await ends()
+    const writer = await out.openWriter()
+    const reading = into.createReadStream().map(numberOf).toArray()
+    await Promise.all([writer.append(numberedBatch(7, 4)), writer.finish(), writer.finish()])
+    await writer.finish()
+    expect(await reading).to.deep.equal([7])
+  })
+
   it('carries batches without rows, and passes over tables without batches', async () => {
     const { out, into } = await ends()
     const client = await bench.client()
