@@ -8,6 +8,7 @@ import { LeaseReturns } from './lease-returns.js'
 import { ObjectReader } from './object-reader.js'
 import type { JsonObject } from '../protocol/json.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
+import { endsSoon } from './patience.js'
 import { PeerWatch } from './peer-watch.js'
 import { clusterMeta } from './requests/status.js'
 import type { ConnectionSettings } from './settings.js'
@@ -34,6 +35,8 @@ export class ClientCore {
   /** Clients of the other instances of the cluster. */
   readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
+  /** What is to end before the connection does. */
+  readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
   private constructor(settings: ConnectionSettings, connection: Connection, origin: Origin | undefined) {
@@ -90,7 +93,7 @@ export class ClientCore {
    */
   at(instance: number | bigint): Promise<ClientCore> {
     if (String(instance) === String(this.connection.info.instanceId)) return Promise.resolve(this)
-    this.#checkOpen()
+    this.checkOpen()
     const key = String(instance)
     const known = this.#others.get(key)
     if (known !== undefined) return known
@@ -139,7 +142,7 @@ export class ClientCore {
     signal: AbortSignal | undefined,
     work: (ending: AbortSignal) => Promise<T>
   ): Promise<T> {
-    this.#checkOpen()
+    this.checkOpen()
     throwIfAborted(signal)
     const ending = new AbortController()
     const end = (): void => ending.abort()
@@ -158,7 +161,19 @@ export class ClientCore {
     }
   }
 
-  #checkOpen(): void {
+  /**
+   * Work whose result only its caller will know: if closing the client cut it off, the server would keep for ever what was
+   * made. So closing lets it end, unless the server says nothing.
+   */
+  endsFirst<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work)
+    const ended = (): void => void this.#underWay.delete(work)
+    work.then(ended, ended)
+    return work
+  }
+
+  /** Throws ERR_VINEYARD_CLOSED once the client is being closed. */
+  checkOpen(): void {
     if (this.#closing !== undefined) throw closedError()
   }
 
@@ -168,8 +183,14 @@ export class ClientCore {
 
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#dependents].map(dependent => dependent.close()))
+    if (this.#underWay.size > 0) await endsSoon(this.#idle())
     this.peers.close()
     this.connection.close()
+  }
+
+  /** What is undone because it was aborted comes after what has been done. */
+  async #idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
   }
 }
 

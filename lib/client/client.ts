@@ -13,7 +13,7 @@ import { streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
 import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
-import { buildObject } from './object-builder.js'
+import { buildObject, type BuiltObject } from './object-builder.js'
 import * as metadata from './requests/metadata.js'
 import * as names from './requests/names.js'
 import { clusterMeta, instanceStatus } from './requests/status.js'
@@ -131,12 +131,16 @@ export class Client {
     throwIfAborted(options.signal)
     const { connection } = this.core
     const draft = describe(value, { as: options.as })
-    const built = buildObject(connection, draft, {
-      wait: false,
-      scoped: !(draft instanceof BlobDraft),
-      scopedRoot: false
-    })
-    return (await abortable(built, options.signal, one => void this.delete(one.id).catch(() => {}))).id
+    this.core.checkOpen()
+    const built = this.core.endsFirst(
+      buildObject(connection, draft, {
+        wait: false,
+        scoped: !(draft instanceof BlobDraft),
+        scopedRoot: false
+      })
+    )
+    const undo = ({ id }: BuiltObject): void => void this.core.endsFirst(this.delete(id)).catch(() => {})
+    return (await abortable(built, options.signal, undo)).id
   }
 
   /**
@@ -259,8 +263,8 @@ export class Client {
   }
 
   /**
-   * Ends every wait of this client with ERR_VINEYARD_CLOSED, and the readers and writers opened through it. Zero-copy
-   * values stay intact until they are released. Idempotent.
+   * Ends every wait of this client with ERR_VINEYARD_CLOSED, and the readers and writers opened through it. A `put` that is
+   * under way is finished before. Zero-copy values stay intact until they are released. Idempotent.
    */
   async close(): Promise<void> {
     await this.core.close()

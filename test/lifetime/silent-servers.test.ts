@@ -80,6 +80,13 @@ const closing: Record<string, Silence> = {
     const next = rejection(reader.next())
     return () => Promise.all([client.close(), next, rejection(writer.finish())]).then(() => {})
   },
+  'client.close() during put()':
+    async ({ client }) =>
+    async () => {
+      const put = client.put('text')
+      await client.close()
+      await put
+    },
   'client.close() while an end opens':
     async ({ client, stream }) =>
     async () => {
@@ -188,7 +195,7 @@ for (const [name, start] of Object.entries(servers)) {
     // Without a limit of its own each of them would wait for ever.
     it('everything can be closed', async () => {
       const wanted = Object.fromEntries(Object.keys(closing).map(what => [what, 'nothing']))
-      wanted['client.close() while an end opens'] = 'CLOSED'
+      for (const what of ['during put()', 'while an end opens']) wanted[`client.close() ${what}`] = 'CLOSED'
       expect(await outcomes(closing)).to.deep.equal(wanted)
     })
 
