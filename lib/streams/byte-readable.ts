@@ -7,9 +7,10 @@ import { ReaderReadable } from './reader-readable.js'
 export class ByteReadable extends ReaderReadable<Buffer> {
   constructor(
     open: (origin: Origin, signal: AbortSignal) => Promise<StreamReader<Buffer>>,
-    options: ByteReadStreamOptions
+    options: ByteReadStreamOptions & { resumable: boolean }
   ) {
     super(open, {
+      resumable: options.resumable,
       ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
       ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
       ...(options.signal === undefined ? {} : { signal: options.signal })

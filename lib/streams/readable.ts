@@ -38,10 +38,11 @@ export class ChunkReadable<Out> extends ReaderReadable<Out> {
 
   constructor(
     open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>,
-    options: ReadStreamOptions
+    options: ReadStreamOptions & { resumable: boolean }
   ) {
     super(open, {
       objectMode: true,
+      resumable: options.resumable,
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,
       ...(options.signal === undefined ? {} : { signal: options.signal })
     })

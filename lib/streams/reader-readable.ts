@@ -3,10 +3,16 @@ import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { ChunkSource } from './chunk-source.js'
 import { Opening } from './opening.js'
 
+interface ReaderReadableOptions extends ReadableOptions {
+  /** Whether another reader goes on where this one ends. */
+  resumable: boolean
+}
+
 /** What the two kinds of Readable over a ChunkSource share: opening, closing, and when a failure may show. */
 export abstract class ReaderReadable<Out> extends Readable {
   readonly #open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>
   readonly #origin: Origin
+  readonly #resumable: boolean
   readonly #opening = new Opening()
   #reader: ChunkSource<Out> | undefined
   /** A failure met while reading ahead, held back: destroying now would discard the chunks before it. */
@@ -14,19 +20,21 @@ export abstract class ReaderReadable<Out> extends Readable {
 
   constructor(
     open: (origin: Origin, signal: AbortSignal) => Promise<ChunkSource<Out>>,
-    options: ReadableOptions
+    options: ReaderReadableOptions
   ) {
-    const { signal, ...others } = options
+    const { signal, resumable, ...others } = options
     super(others)
     this.#open = open
+    this.#resumable = resumable
     this.#origin = captureOrigin()
     // Readable itself would destroy with a signal that has aborted already before there is an object to destroy.
     if (signal !== undefined) addAbortSignal(signal, this)
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
-    // Node constructs what has been destroyed meanwhile all the same.
-    if (this.destroyed) {
+    // Node constructs what has been destroyed meanwhile all the same. The writer must learn that nobody will read: closing
+    // a reader gives the stream up. A resumable one is never given up, and its seat is left to the next reader.
+    if (this.destroyed && this.#resumable) {
       this.#opening.settled()
       callback()
       return

@@ -73,10 +73,14 @@ export function sharingOf(meta: Metadata): Sharing | undefined {
   return { consumers, policy: policy as SlowReaderPolicy, resumable: resumable === true }
 }
 
-/** What a Readable has fetched ahead counts as taken though nobody has seen it: a resumable stream fetches nothing ahead. */
+/**
+ * Options of a Readable over these streams. What one has fetched ahead counts as taken though nobody has seen it: a resumable
+ * stream fetches nothing ahead.
+ */
 export function readAhead<Options extends { highWaterMark?: number | undefined }>(
   options: Options,
   streams: readonly { meta: Metadata }[]
-): Options {
-  return streams.some(({ meta }) => sharingOf(meta)?.resumable) ? { highWaterMark: 0, ...options } : options
+): Options & { resumable: boolean } {
+  const resumable = streams.some(({ meta }) => sharingOf(meta)?.resumable)
+  return resumable ? { highWaterMark: 0, ...options, resumable } : { ...options, resumable }
 }

@@ -118,6 +118,26 @@ onEveryWay('ByteStream', '64Mi', bench => {
     expect(records).to.deep.equal(['0123', '4567'])
   })
 
+  const unopened: Record<string, (stream: ByteStream) => Readable> = {
+    'in the turn that made it': stream => stream.createReadStream().destroy(),
+    'in the turn that made it, with objectMode': stream =>
+      stream.createReadStream({ objectMode: true }).destroy(),
+    'by a signal that has aborted before': stream => stream.createReadStream({ signal: AbortSignal.abort() })
+  }
+  for (const [when, read] of Object.entries(unopened)) {
+    it(`fails for its producer when its read stream is destroyed ${when}`, async () => {
+      const { out, into } = await ends()
+      const writer = await out.openWriter(undefined, { window: { chunks: 1 } })
+      await writer.append(Buffer.from('fills the window'))
+      const append = rejection(writer.append(Buffer.from('waits')))
+      const readable = read(into).on('error', () => {})
+      expect(await append).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
+      // once() would reject with the AbortError.
+      if (!readable.closed) await new Promise(resolve => readable.once('close', resolve))
+      await writer.close()
+    })
+  }
+
   it('refuses what is not bytes', async () => {
     const { out } = await ends()
     const writer = await out.openWriter()

@@ -28,6 +28,15 @@ describe('A resumable stream', () => {
   })
   after(() => store.close())
 
+  it('is left to the next reader by a read stream that is destroyed before it has opened', async () => {
+    const stream = await ByteStream.create(client, { resumable: true })
+    const writable = stream.createWriteStream()
+    writable.end('all of it')
+    stream.createReadStream().destroy()
+    expect(Buffer.concat(await stream.createReadStream().toArray()).toString()).to.equal('all of it')
+    await stream.drop().catch(() => {})
+  })
+
   it('is read on where a killed consumer stopped, and its writer waits meanwhile', async () => {
     const count = 100
     const stream = await RecordBatchStream.create(client, { resumable: true })

@@ -33,7 +33,8 @@ Where the two servers differ, or one tells sooner than the other, there are two 
   CLOSED*: what may depend on others has no timeout. It ends with its \`signal\`, and within 3 s with \`close()\`,
   \`destroy()\` or \`client.close()\` (more of that in \`test/lifetime/silent-servers.test.ts\`).
 - *waiting*: another call of the same object waits, for a chunk or for its window; *before open*: the stream was created in
-  this turn of the event loop.
+  this turn of the event loop. One that is destroyed then is opened all the same, and fails or gives up the stream as an open
+  one does; a read stream of a resumable stream leaves it to the next reader.
 - *failed*: the other end, or this one, called \`fail()\`, or closed before the end.
 `
 const chapters: [title: string, table: Table<string, never>][] = [
