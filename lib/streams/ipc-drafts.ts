@@ -10,6 +10,9 @@ export class IpcDrafts {
 
   /** Throws ERR_VINEYARD_TYPE for a batch that cannot be stored. */
   of(batch: RecordBatch): BlobDraft {
+    const { metadata } = batch as { metadata?: ReadonlyMap<string, string> }
+    // Metadata of the batch itself stand in front of its body, too.
+    if (metadata !== undefined && metadata.size > 0) return ipcDraft(batch)
     return this.#layouts.of(batch)?.draft(batch) ?? ipcDraft(batch)
   }
 }

@@ -1,8 +1,18 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
-import type { RecordBatch } from 'apache-arrow'
-import { Dictionary, Int32, Table, TimestampMicrosecond, Utf8, vectorFromArray } from 'apache-arrow'
+import type { Vector } from 'apache-arrow'
+import {
+  Dictionary,
+  Int32,
+  makeData,
+  makeVector,
+  RecordBatch,
+  Table,
+  TimestampMicrosecond,
+  Utf8,
+  vectorFromArray
+} from 'apache-arrow'
 import { DataframeStream, release, RecordBatchStream } from 'vineyard-streams'
 import { batchOf, seedBatch, valuesOf } from '../support/batches.js'
 import { rejection } from '../support/rejection.js'
@@ -47,7 +57,49 @@ onEveryWay('DataframeStream', '64Mi', bench => {
     else expect(column?.get(0)).to.equal(valuesOf(seedBatch(1, 100))['b']?.[0])
   })
 
+  it('carries dictionaries that have the same id', async () => {
+    const { out, into } = await ends()
+    const type = new Dictionary(new Utf8(), new Int32(), 5)
+    const column = (...words: string[]): Vector =>
+      makeVector(
+        makeData({
+          type,
+          length: 2,
+          data: Int32Array.of(1, 0),
+          dictionary: vectorFromArray(words, new Utf8())
+        })
+      )
+    const batch = batchOf({ a: column('a', 'b'), b: column('c', 'd') })
+    const writing = pipeline(Readable.from([batch]), out.createWriteStream())
+    const [read] = (await into.createReadStream().toArray()) as [RecordBatch]
+    await writing
+    expect(valuesOf(read)).to.deep.equal({ a: ['b', 'a'], b: ['d', 'c'] })
+  })
+
+  it('carries the metadata of each batch', async () => {
+    const { out, into } = await ends()
+    const noted = (key: string): RecordBatch => {
+      const { schema, data } = seedBatch(1, 3)
+      return new RecordBatch(schema, data, new Map(key === '' ? [] : [['key', key]]))
+    }
+    const writing = pipeline(Readable.from(['first', '', 'second'].map(noted)), out.createWriteStream())
+    const seen = await into.createReadStream().toArray()
+    await writing
+    expect(seen.map(({ metadata }) => metadata.get('key'))).to.deep.equal(['first', undefined, 'second'])
+    expect(seen.map(valuesOf)).to.deep.equal(Array(3).fill(valuesOf(seedBatch(1, 3))))
+  })
+
   for (const type of [DataframeStream, RecordBatchStream]) {
+    it(`refuses a dictionary of dictionaries in a ${type.name}`, async () => {
+      const dictionary = vectorFromArray(['x', 'y'], new Dictionary(new Utf8(), new Int32()))
+      const nested = new Dictionary(dictionary.type, new Int32())
+      const column = makeData({ type: nested, length: 2, data: Int32Array.of(1, 0), dictionary })
+      const writer = await (await type.create(await bench.client())).openWriter()
+      const error = await rejection(writer.append(batchOf({ twice: makeVector(column) })))
+      expect(error.code).to.equal('ERR_VINEYARD_TYPE')
+      expect(error.message).to.contain('column "twice"')
+    })
+
     it(`refuses a batch of another schema in a ${type.name} unless told otherwise`, async () => {
       const client = await bench.client()
       const other = batchOf({ a: vectorFromArray(['text'], new Utf8()) })

@@ -14,13 +14,14 @@ export interface BatchNumbers {
 
 /**
  * Finds the numbers in the metadata of a message, all within it. Undefined for anything but a record batch whose body is not
- * compressed and whose columns have a fixed number of buffers. Throws IpcError for what is damaged.
+ * compressed, which has no metadata of its own and whose columns have a fixed number of buffers. Throws IpcError for what is damaged.
  */
 export function batchNumbers(metadata: Uint8Array): BatchNumbers | undefined {
   const buffer = new Flatbuffer(metadata)
   // Message { version, header_type, header, bodyLength, custom_metadata }
   const message = buffer.root()
   if (buffer.uint8(message, 1) !== messageKind.recordBatch) return undefined
+  if (buffer.vectorField(message, 4, 4).length > 0) return undefined
   const batch = buffer.child(message, 2)
   if (batch === undefined) return undefined
   // RecordBatch { length, nodes, buffers, compression, variadicBufferCounts }

@@ -12,7 +12,7 @@ import { IpcPlans } from './ipc-plans.js'
 import { makeColumn } from './leased-data.js'
 import type { ColumnBuffers } from './leased-data.js'
 import { offsetsFit } from './offsets.js'
-import { RowBatch } from './row-batch.js'
+import { RowBatch, withMetadata } from './row-batch.js'
 import { checkType } from './type-check.js'
 import { fixedBits } from './widths.js'
 
@@ -52,7 +52,7 @@ function decode(
     const fields = schema.fields.map((field, i) => field.clone({ type: types[i] ?? field.type }))
     if (columns.some(column => column.length !== batch.numRows))
       throw new IpcError('columns of unequal length')
-    batches.push(new RowBatch(schema, fields, columns, batch.numRows, handle))
+    batches.push(withMetadata(new RowBatch(schema, fields, columns, batch.numRows, handle), batch))
   }
   if (flatColumns(schema.fields.map(({ type }) => type)) !== undefined) {
     plans.learn(bytes.subarray(0, schemaEnd), message => {

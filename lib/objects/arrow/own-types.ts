@@ -43,10 +43,8 @@ import { completeColumn } from './null-column.js'
  * know.
  */
 export function ownType(type: DataType): DataType {
-  if (type instanceof DataType) {
-    requireKnown(type)
-    return type
-  }
+  requireKnown(type)
+  if (type instanceof DataType) return type
   const any = anyType(type)
   const children = (any.typeId === Type.Dictionary ? [] : (any.children ?? [])).map(ownField)
   const child = children[0] as Field
@@ -104,11 +102,15 @@ export function ownType(type: DataType): DataType {
   }
 }
 
-/** Types that apache-arrow itself does not know, in whatever depth. */
+/** Types that apache-arrow itself does not know or could not decode, in whatever depth. */
 function requireKnown(type: DataType): void {
   if (Type[type.typeId] === undefined) throw unknownType(type)
-  if (type.typeId === Type.Dictionary) requireKnown(anyType(type).dictionary)
-  else for (const field of type.children ?? []) requireKnown(field.type)
+  if (type.typeId === Type.Dictionary) {
+    const { dictionary } = anyType(type)
+    // The type of the inner one is lost when the schema is encoded.
+    if (dictionary.typeId === Type.Dictionary) throw unknownType(type)
+    requireKnown(dictionary)
+  } else for (const field of type.children ?? []) requireKnown(field.type)
 }
 
 function unknownType(type: DataType): VineyardError {

@@ -58,6 +58,14 @@ export class RowBatch<T extends TypeMap = TypeMap> extends RecordBatch<T> {
   }
 }
 
+/** `batch` with the metadata of `source`, as a message has them; batches of older versions of apache-arrow have none. */
+export function withMetadata(batch: RowBatch, source: RecordBatch): RowBatch {
+  const metadata = source.metadata as ReadonlyMap<string, string> | undefined
+  return metadata === undefined || metadata.size === 0
+    ? batch
+    : Object.assign(batch, { _metadata: new Map(metadata) })
+}
+
 /** Some columns of a batch, or some rows, under the same handle. */
 function derive(
   batch: RecordBatch,
