@@ -148,7 +148,7 @@ export interface VineyardErrorOptions {
   /** The error behind this one. */
   cause?: unknown
   /** Upstream's numeric status, where the error came from a server or has a counterpart there. */
-  status?: number
+  status?: number | undefined
 }
 
 /**

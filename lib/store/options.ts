@@ -14,41 +14,41 @@ import { parseSize } from './size.js'
 /** Where something listens for TCP. */
 export interface EndpointOptions {
   /** A name or address of this machine: 127.0.0.1 unless given. */
-  host?: string
+  host?: string | undefined
   /** 0 for any free one. */
-  port?: number
+  port?: number | undefined
 }
 
 /** Options of `Store.start`. */
 export interface StoreOptions {
   /** Path of the Unix socket; without it one in a fresh directory that only this user can enter. */
-  socket?: string
+  socket?: string | undefined
   /** Shared memory for blobs: bytes, or a text like '256Mi' (the default). Rounded up to whole pages. */
-  size?: number | string
+  size?: number | string | undefined
   /**
    * An endpoint for clients without shared memory. `host` is 127.0.0.1 unless given; any other than loopback needs
    * `username` and `password`. `port` is 9600 unless given, 0 for any free one.
    */
-  rpc?: EndpointOptions
+  rpc?: EndpointOptions | undefined
   /**
    * Metrics for Prometheus at `http://host:port/metrics`. `host` is 127.0.0.1 unless given, where any user of the machine
    * can read them; any other than loopback needs `username` and `password`, which readers there have to send. `port` is 0,
    * any free one, unless given: `metricsUrl` tells.
    */
-  metrics?: EndpointOptions
+  metrics?: EndpointOptions | undefined
   /** A page that shows the store, for browsers on this machine only. `port` is 0 unless given: `uiUrl` tells. */
-  ui?: Pick<EndpointOptions, 'port'>
+  ui?: Pick<EndpointOptions, 'port'> | undefined
   /** With `password`: clients must register with both. */
-  username?: string
+  username?: string | undefined
   /** Goes with `username`; both travel in plain text. */
-  password?: string
+  password?: string | undefined
   /**
    * How many connections there may be at a time, three quarters of them over the network; for further ones the oldest that
    * has not registered is closed, or they are. Default 4096.
    */
-  maxConnections?: number
+  maxConnections?: number | undefined
   /** Longest request, in bytes. A longer one ends its connection. Default and upstream's limit: 256 MiB. */
-  maxFrame?: number
+  maxFrame?: number | undefined
 }
 
 /** Options that have been checked. Only plain values: they travel to the worker. */

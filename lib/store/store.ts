@@ -22,7 +22,7 @@ function removeSockets(): void {
 /** Options of `store.close`. */
 export interface CloseOptions {
   /** How long readers may go on taking what finished streams still hold, in ms. Default 5000. */
-  drain?: number
+  drain?: number | undefined
 }
 
 interface Question {

@@ -8,9 +8,9 @@ interface TypedReads<Out> {
   /** The next chunk if one is here, otherwise null. */
   read(size?: number): Out | null
   /** All chunks that are left; those of shared memory stay leased until they are released. */
-  toArray(options?: { signal?: AbortSignal }): Promise<Out[]>
+  toArray(options?: { signal?: AbortSignal | undefined }): Promise<Out[]>
   /** Iterates over the chunks. */
-  iterator(options?: { destroyOnReturn?: boolean }): NodeJS.AsyncIterator<Out>
+  iterator(options?: { destroyOnReturn?: boolean | undefined }): NodeJS.AsyncIterator<Out>
   /** Makes the chunks flow to `listener`. */
   on(event: 'data', listener: (chunk: Out) => void): this
   /** What comes is text from here on. */

@@ -32,7 +32,7 @@ const isSize = isInteger(1)
 /** Options of `stream.openWriter`. */
 export interface WriterOptions {
   /** Chunks and bytes that may be pushed and not consumed: 256 chunks and a quarter of the server's memory by default. */
-  window?: Partial<WindowLimits> | undefined
+  window?: { [Limit in keyof WindowLimits]?: WindowLimits[Limit] | undefined } | undefined
   /** Ends the opening. */
   signal?: AbortSignal | undefined
 }
@@ -155,7 +155,10 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * nothing may follow what is missing. An abort leaves the stream without this chunk and usable; what has been sent already
    * is appended all the same, unless the server does not say so within half a second: then it cannot be known.
    */
-  async append(value: In | ObjectId | Uint8Array, options?: { signal?: AbortSignal }): Promise<ObjectId> {
+  async append(
+    value: In | ObjectId | Uint8Array,
+    options?: { signal?: AbortSignal | undefined }
+  ): Promise<ObjectId> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })
     const signal = options?.signal
     const appended = this.#append(value, signal)
@@ -193,7 +196,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * `size` bytes of shared memory to fill in place and give to `append`, which takes them (the array becomes empty). Of a
    * part (`subarray`) a copy is appended, and the memory is freed. What is never appended is freed when the writer is closed.
    */
-  async allocate(size: number, options: { signal?: AbortSignal } = {}): Promise<Buffer> {
+  async allocate(size: number, options: { signal?: AbortSignal | undefined } = {}): Promise<Buffer> {
     checkOptions(options, { signal: isSignal })
     isSize(size, '"size" argument')
     this.#refuseWhatCannotFit(size)
@@ -210,7 +213,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async allocateBatch<T extends TypeMap>(
     schema: Schema<T>,
     rows: number,
-    options: { signal?: AbortSignal } = {}
+    options: { signal?: AbortSignal | undefined } = {}
   ): Promise<RecordBatch<T>> {
     return emptyBatch(schema, rows, size => this.allocate(size, options))
   }
@@ -484,7 +487,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 }
 
-function windowLimits(window: Partial<WindowLimits> | undefined, memoryLimit: number): WindowLimits {
+function windowLimits(window: WriterOptions['window'], memoryLimit: number): WindowLimits {
   const { chunks = defaultWindowChunks, bytes = memoryLimit * defaultWindowShare } = window ?? {}
   return { chunks, bytes }
 }

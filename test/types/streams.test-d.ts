@@ -8,7 +8,9 @@ import {
   DataframeStream,
   ParallelStream,
   RecordBatchStream,
+  Store,
   StreamCollection,
+  tensor,
   type ObjectId,
   type StreamReader,
   type StreamWriter
@@ -169,4 +171,42 @@ export async function groups(): Promise<void> {
   for await (const batch of found.createReadStream()) typeOf(batch).is<RecordBatch<Row>>()
   // @ts-expect-error not a stream
   await StreamCollection.create(client, [row])
+}
+
+declare const maybe: {
+  text: string | undefined
+  number: number | undefined
+  signal: AbortSignal | undefined
+  flag: boolean | undefined
+}
+
+/** With `exactOptionalPropertyTypes` an option that is passed on may be undefined only where its type says so. */
+export async function optionsThatMayBeUndefined(): Promise<void> {
+  const { text, number, signal, flag } = maybe
+  const endpoint = { host: text, port: number }
+  const store = await Store.start({
+    socket: text,
+    size: text,
+    rpc: endpoint,
+    metrics: endpoint,
+    ui: { port: number },
+    username: text,
+    password: text,
+    maxConnections: number,
+    maxFrame: number
+  })
+  await store.close({ drain: number })
+  const window = { chunks: number, bytes: number }
+  const stream = await RecordBatchStream.create<Row>(client, { name: text })
+  stream.createWriteStream({ signal, highWaterMark: number, window, sameSchema: flag })
+  const readable = stream.createReadStream({ signal, highWaterMark: number, copy: flag, idleTimeout: number })
+  await readable.toArray({ signal })
+  readable.iterator({ destroyOnReturn: flag })
+  const writer = await stream.openWriter(client, { signal, window })
+  await writer.append(row, { signal })
+  await writer.allocate(1, { signal })
+  await writer.allocateBatch(row.schema, 1, { signal })
+  const reader = await stream.openReader(client, { signal, copy: flag, idleTimeout: number })
+  await reader.next({ signal })
+  tensor([1], { dtype: text, shape: undefined, partitionIndex: undefined })
 }

@@ -64,13 +64,13 @@ function isShape(value: unknown): value is readonly number[] {
 /** Options of `tensor`. */
 export interface TensorOptions {
   /** Extent of every dimension, slowest first. Default: one dimension. */
-  shape?: readonly number[]
+  shape?: readonly number[] | undefined
   /**
    * numpy's text for the type. Default: that of the typed array; 'float64' for numbers, 'int64' for bigint.
    */
-  dtype?: string
+  dtype?: string | undefined
   /** Place among the partitions of a global tensor. */
-  partitionIndex?: readonly number[]
+  partitionIndex?: readonly number[] | undefined
 }
 
 /**
