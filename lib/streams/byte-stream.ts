@@ -3,7 +3,7 @@ import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader
 import { VineyardError } from '../errors.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
 import { read } from '../objects/registry.js'
-import { isAnything, isBoolean, isInteger } from '../options.js'
+import { argumentError, isAnything, isBoolean, isInteger } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
@@ -73,6 +73,10 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
   override createReadStream(options: ByteReadStreamOptions = {}): TypedReadable<Buffer> {
     // Node checks the encoding.
     checkReadStreamOptions(options, { encoding: isAnything })
+    if (options.objectMode === true && options.encoding !== undefined) {
+      const message = 'The "encoding" option is for byte mode: with "objectMode" chunks are Buffers'
+      throw argumentError('ERR_INVALID_ARG_VALUE', message)
+    }
     const ahead = readAhead(options, [this])
     if (options.objectMode === true)
       return new ChunkReadable(

@@ -3,7 +3,7 @@ import type { Schema, TypeMap } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
 import { bitmapBytes } from '../objects/arrow/bitmap.js'
 import { storageOf } from '../objects/arrow/primitive-types.js'
-import { isInteger } from '../options.js'
+import { argumentError, isInteger } from '../options.js'
 
 const alignment = 64
 const isRowCount = isInteger(1, 2 ** 31 - 1)
@@ -14,6 +14,8 @@ export async function emptyBatch<T extends TypeMap>(
   rows: number,
   allocate: (size: number) => Promise<Buffer>
 ): Promise<RecordBatch<T>> {
+  if (!Array.isArray((schema as Schema | null | undefined)?.fields))
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'The "schema" argument must be a Schema of apache-arrow')
   isRowCount(rows, '"rows" argument')
   let size = 0
   const columns = schema.fields.map(({ name, type }) => {

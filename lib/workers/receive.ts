@@ -30,7 +30,12 @@ export function receive<T = any>(shared: SharedChunk): T {
 
 function checkShared(shared: SharedChunk): SharedChunk {
   const { port, memory, copy } = (shared ?? {}) as Partial<SharedChunk>
-  if (typeof port === 'object' && (memory !== undefined || copy !== undefined)) return shared
+  if (
+    typeof port?.unref === 'function' &&
+    (memory === undefined || Array.isArray(memory.views)) &&
+    (memory !== undefined || copy !== undefined)
+  )
+    return shared
   throw argumentError('ERR_INVALID_ARG_TYPE', 'The "shared" argument must be what share() returned')
 }
 

@@ -4,6 +4,7 @@ import {
   connect,
   DataframeStream,
   ParallelStream,
+  receive,
   RecordBatchStream,
   Store,
   StreamCollection,
@@ -115,6 +116,7 @@ describe('Option objects', () => {
     const bytes = await ByteStream.create(client)
     const frames = await DataframeStream.create(client)
     const group = await ParallelStream.create(client, 1, RecordBatchStream)
+    const writer = await (await RecordBatchStream.create(client)).openWriter()
     const ring: { self?: object } = {}
     ring.self = ring
     const id = stream.id
@@ -217,6 +219,14 @@ describe('Option objects', () => {
         'ERR_UNKNOWN_ENCODING',
         /x/
       ],
+      [
+        'bytes: encoding and objectMode',
+        () => bytes.createReadStream({ objectMode: true, encoding: 'utf8' }),
+        value,
+        /"encoding".*"objectMode"/
+      ],
+      ['allocateBatch: schema', () => writer.allocateBatch(null as any, 1), type, /"schema" argument/],
+      ['receive', () => receive({ port: {}, memory: {} } as any), type, /"shared" argument/],
       ['group: as', () => group.createWriteStream({ as: 'pandas' }), value, /"as"/],
       ['group: partition', () => group.createReadStream({ partition: 'x' as any }), value, /"partition"/],
       ['streamx: as', () => streamx.createWriteStream(stream, { as: 'x' as any }), value, /"as"/],
@@ -231,6 +241,7 @@ describe('Option objects', () => {
       expect(error.message, call).to.match(message)
     }
     expect(await store.status()).to.include({ objects })
+    await writer.close()
     for (const one of [stream, bytes, frames, group]) await one.drop()
   })
 
