@@ -38,8 +38,9 @@ export function createAll(
   return made
 }
 
-/** How long a request that is not to wait does wait for memory that others could give up, in ms. */
-const askedTime = 100
+/** How long a request that is not to wait does wait for memory that others could give up: since some came, and in all, in ms. */
+const quietTime = 250
+const longestTime = 2000
 
 /**
  * What `compose` says of new blobs, all or none. Where there is no memory, those who have some in advance are asked for it, and
@@ -58,6 +59,8 @@ export function createNow(
   const helps = blobs.someAhead || blobs.keptBytes > 0
   if (!helps || bytes > blobs.limit) throw noMemory(bytes, engine)
   const waiting = new Waiting()
+  const ends = performance.now() + longestTime
+  let timer: NodeJS.Timeout | undefined
   const tryOnce = (need: 'now' | 'soon'): boolean => {
     const late = createAll(sizes, false, need, context)
     if (late) waiting.settle(() => compose(late))
@@ -66,9 +69,14 @@ export function createNow(
   const giveUp = (): void => {
     if (!tryOnce('now')) waiting.fail(noMemory(bytes, engine))
   }
-  const timer = setTimeout(giveUp, askedTime).unref()
+  const attempt = (): boolean => {
+    if (tryOnce('soon')) return true
+    clearTimeout(timer)
+    timer = setTimeout(giveUp, Math.min(quietTime, Math.max(0, ends - performance.now()))).unref()
+    return false
+  }
   waiting.onEnd(() => clearTimeout(timer))
-  memory.add({ peer, waiting, bytes, stream: undefined, urgent: true, attempt: () => tryOnce('soon') })
+  memory.add({ peer, waiting, bytes, stream: undefined, urgent: true, attempt })
   return waiting
 }
 
