@@ -1,14 +1,12 @@
-import { Type } from 'apache-arrow'
 import type { Data, DataType, RecordBatch } from 'apache-arrow'
 import type { ChunkTarget } from '../client/chunk-target.js'
 import { compactLayout } from '../client/compact-layout.js'
 import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
 import { headerBytes } from '../protocol/template.js'
 import { ObjectDraft } from '../objects/model.js'
-import { anyType } from '../objects/arrow/any-type.js'
 import { bitmapBytes, copyBits } from '../objects/arrow/bitmap.js'
 import { BySchema } from '../objects/arrow/by-schema.js'
-import { storageOf } from '../objects/arrow/primitive-types.js'
+import { flatColumn } from '../objects/arrow/flat-column.js'
 import { recordBatch } from '../objects/arrow/record-batch.js'
 
 /** Blobs begin at multiples of this in a chunk. */
@@ -201,9 +199,9 @@ function layoutFor(
 ): BatchLayout | undefined {
   const widths: number[] = []
   for (const type of types) {
-    const width = type.typeId === Type.Bool ? 0 : storageOf(anyType(type))?.width
-    if (width === undefined) return undefined
-    widths.push(width)
+    const column = flatColumn(type)
+    if (column === undefined || column.hasOffsets) return undefined
+    widths.push(column.width)
   }
   let draft
   try {

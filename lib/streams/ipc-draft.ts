@@ -24,11 +24,14 @@ export function ipcDraft(batch: RecordBatch): BlobDraft {
   const writer = new PieceWriter()
   writer.write(ipcBatch(batch))
   writer.finish()
-  return new BlobDraft(writer.size, target => {
-    let at = 0
-    for (const piece of writer.pieces) {
-      target.set(piece, at)
-      at += piece.byteLength
-    }
-  })
+  return new BlobDraft(writer.size, target => joinInto(target, writer.pieces))
+}
+
+/** Writes pieces one behind the other. */
+export function joinInto(target: Uint8Array, pieces: readonly Uint8Array[]): void {
+  let at = 0
+  for (const piece of pieces) {
+    target.set(piece, at)
+    at += piece.length
+  }
 }

@@ -6,7 +6,7 @@ import { checkIpc } from '../objects/arrow/ipc-check.js'
 import { flatColumns, type FlatColumn } from '../objects/arrow/flat-column.js'
 import { RowBatch } from '../objects/arrow/row-batch.js'
 import { BlobDraft } from '../objects/model.js'
-import { ipcDraft } from './ipc-draft.js'
+import { ipcDraft, joinInto } from './ipc-draft.js'
 
 /** Buffers begin at multiples of this in a body. */
 const alignment = 8
@@ -152,15 +152,7 @@ function addBits(body: Body, bits: Uint8Array | undefined, offset: number, rows:
 
 function draftOf(pieces: readonly Uint8Array[], size: number): BlobDraft {
   const joined = size <= smallBytes ? [Buffer.concat(pieces, size)] : pieces
-  return new BlobDraft(size, target => void joinInto(target, joined), joined)
-}
-
-function joinInto(target: Uint8Array, pieces: readonly Uint8Array[]): void {
-  let at = 0
-  for (const piece of pieces) {
-    target.set(piece, at)
-    at += piece.length
-  }
+  return new BlobDraft(size, target => joinInto(target, joined), joined)
 }
 
 function bytesOf(draft: BlobDraft): Uint8Array<ArrayBuffer> {

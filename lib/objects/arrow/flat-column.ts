@@ -12,7 +12,7 @@ export interface FlatColumn {
 }
 
 /** Undefined for columns with children, dictionaries, views and other layouts. */
-function flatColumn(type: DataType): FlatColumn | undefined {
+export function flatColumn(type: DataType): FlatColumn | undefined {
   const { typeId } = type
   if (typeId === Type.Bool) return { type, width: 0, hasOffsets: false }
   if (typeId === Type.Utf8 || typeId === Type.Binary) return { type, width: 1, hasOffsets: true }
