@@ -204,15 +204,28 @@ export class Connection {
     return this.#exchange?.compresses ?? false
   }
 
-  /** The same for a request that has been composed already. */
-  requestText(text: string, replyType: string): Promise<JsonObject> {
+  /** The same for a request whose `fields` are JSON text already. */
+  requestText(
+    type: string,
+    fields: string,
+    replyType: string,
+    options?: { waits?: boolean }
+  ): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    return this.#sendText(text, { replyType, waits: false, returns: false })
+    const kind = { replyType, waits: options?.waits ?? false, returns: false }
+    const text = `{"type":"${type}",${fields}}`
+    if (!requestTracing.hasSubscribers) return this.#sendText(text, kind)
+    return this.#traced({ type }, kind.waits, () => this.#sendText(text, kind))
   }
 
   /** Sends a one-way message of the extension; nothing answers it. Does nothing on a closed connection. */
   notify(body: RequestBody): void {
     if (this.#failure === undefined) this.#channel.send(stringifyJson(body))
+  }
+
+  /** The same for a message that has been composed already. */
+  notifyText(text: string): void {
+    if (this.#failure === undefined) this.#channel.send(text)
   }
 
   /** For a request that can be recalled. */

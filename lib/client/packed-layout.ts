@@ -1,11 +1,12 @@
 import { headerBytes } from '../protocol/template.js'
 import type { ChunkTarget } from './chunk-target.js'
-import { fillLayout, type CompactLayout } from './compact-layout.js'
+import type { BlobDraft } from '../objects/model.js'
+import { fillLayout, writeBlob, type CompactLayout } from './compact-layout.js'
 
-/** A value that is laid out to be written as a packed chunk (lib/protocol/extension.ts). */
+/** A value that is laid out to be written as a packed chunk (lib/protocol/extension.ts), or as a blob. */
 export interface PackedLayout {
-  /** The text of the template. */
-  readonly template: string
+  /** The text of the template; undefined for a blob, which has no header either. */
+  readonly template: string | undefined
   /** Bytes of the chunk, its header among them. */
   readonly size: number
   /** Bytes that it counts with: without the header. */
@@ -21,6 +22,23 @@ export interface PlacedLayout {
   readonly vars: readonly number[]
   /** Offset and size in the buffer of each blob. */
   readonly spans: readonly number[]
+}
+
+/** A blob that is a chunk itself. Not for an empty one, which has no memory. */
+export class BlobLayout implements PackedLayout {
+  readonly template = undefined
+  readonly size: number
+  readonly bytes: number
+  readonly #draft: BlobDraft
+
+  constructor(draft: BlobDraft) {
+    this.size = this.bytes = draft.size
+    this.#draft = draft
+  }
+
+  write(target: ChunkTarget, at: number): void {
+    writeBlob(this.#draft, target, at)
+  }
 }
 
 /** The layout of a draft whose variables are all numbers. */

@@ -1,8 +1,8 @@
 import { BlockPool } from '../client/block-pool.js'
-import { fillLayout, writeBlob } from '../client/compact-layout.js'
+import { fillLayout } from '../client/compact-layout.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
+import { BlobLayout, type PackedLayout, type PlacedLayout } from '../client/packed-layout.js'
 import { writeChunks } from '../client/requests/chunks.js'
 import { SlotPool } from '../client/slot-pool.js'
 import { SlotTarget } from '../client/slot-target.js'
@@ -16,6 +16,8 @@ import { StepwiseSender } from './stepwise-sender.js'
 
 /** The store takes no more forms for one stream; a chunk of yet another form goes step by step. */
 const maxTemplates = 256
+/** The number that stands for a blob, which has no template. */
+const noTemplate = -1
 /** The first chunk goes at once. While a request is under way others are gathered, up to so many, or so many bytes. */
 const gatherChunks = 32
 const gatherBytes = 16 * 2 ** 20
@@ -71,22 +73,26 @@ export class BatchedSender implements ChunkSender {
 
   /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */
   trySend(layout: PackedLayout): number | undefined {
-    const { size } = layout
-    const template = this.#template(layout.template)
-    if (template === undefined) return undefined
-    if (this.#blocks.suits(size)) {
-      const place = this.#blocks.take(size)
-      if (place === undefined) return undefined
-      layout.write(place.memory, place.at)
-      this.#outbox.addToBlock(place.memory.payload.id, template, place.at, size)
-      this.#posted()
-      return layout.bytes
-    }
-    const slot = this.#slots.take(size, false)
-    if (slot === undefined) return undefined
-    this.#writeOwn(layout, slot, template)
+    if (!this.#place(layout)) return undefined
     this.#posted()
     return layout.bytes
+  }
+
+  /** The same where somebody waits for the chunk to be accepted. */
+  trySendAwaited(layout: PackedLayout): Sent | undefined {
+    return this.#place(layout) ? this.#sent(layout.bytes) : undefined
+  }
+
+  /** Puts a chunk into the outbox if there is memory for it already. */
+  #place(layout: PackedLayout): boolean {
+    const { size } = layout
+    const template = this.#template(layout.template)
+    if (template === undefined) return false
+    if (this.#blocks.suits(size)) return this.#addToBlock(layout, template)
+    const slot = this.#slots.take(size, template === noTemplate)
+    if (slot === undefined) return false
+    this.#writeOwn(layout, slot, template)
+    return true
   }
 
   bytesOf(draft: Draft): number {
@@ -95,15 +101,19 @@ export class BatchedSender implements ChunkSender {
   }
 
   async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
-    if (draft instanceof BlobDraft && draft.size > 0) return this.#sendBytes(draft, signal)
-    const laidOut = this.#layOut(draft)
-    if (laidOut !== undefined) {
-      const { packed } = laidOut
-      const sent = await (packed ? this.sendPacked(packed, signal) : this.#sendCompact(laidOut, signal))
-      if (sent !== undefined) return sent
-    }
+    const sent = await this.#sendLaidOut(draft, signal)
+    if (sent !== undefined) return sent
     this.#flush()
     return this.#stepwise.send(draft, bytes, signal)
+  }
+
+  /** Undefined for what has to be made step by step. */
+  async #sendLaidOut(draft: Draft, signal: AbortSignal): Promise<Sent | undefined> {
+    if (draft instanceof BlobDraft && draft.size > 0) return this.sendPacked(new BlobLayout(draft), signal)
+    const laidOut = this.#layOut(draft)
+    if (laidOut === undefined) return undefined
+    const { packed } = laidOut
+    return packed ? this.sendPacked(packed, signal) : this.#sendCompact(laidOut, signal)
   }
 
   /** Waits for memory. Undefined where the store takes no more templates. */
@@ -111,15 +121,9 @@ export class BatchedSender implements ChunkSender {
     const { size } = layout
     const template = this.#template(layout.template)
     if (template === undefined) return undefined
-    if (await this.#placeInBlock(size)) {
-      const place = this.#blocks.take(size)
-      if (place !== undefined) {
-        layout.write(place.memory, place.at)
-        this.#outbox.addToBlock(place.memory.payload.id, template, place.at, size)
-        return this.#sent(layout.bytes)
-      }
-    }
-    this.#writeOwn(layout, await this.#slot(size, false, signal), template)
+    if ((await this.#placeInBlock(size)) && this.#addToBlock(layout, template))
+      return this.#sent(layout.bytes)
+    this.#writeOwn(layout, await this.#slot(size, template === noTemplate, signal), template)
     return this.#sent(layout.bytes)
   }
 
@@ -157,22 +161,6 @@ export class BatchedSender implements ChunkSender {
     this.#blocks.close()
   }
 
-  async #sendBytes(draft: BlobDraft, signal: AbortSignal): Promise<Sent> {
-    const { size } = draft
-    if (await this.#placeInBlock(size)) {
-      const place = this.#blocks.take(size)
-      if (place !== undefined) {
-        writeBlob(draft, place.memory, place.at)
-        this.#outbox.addToBlock(place.memory.payload.id, -1, place.at, size)
-        return this.#sent(size)
-      }
-    }
-    const slot = await this.#slot(size, true, signal)
-    writeBlob(draft, new SlotTarget(this.#connection, slot), 0)
-    this.#outbox.addBlob(slot.id, size)
-    return this.#sent(size)
-  }
-
   async #sendCompact({ layout, text, bytes }: LaidOut, signal: AbortSignal): Promise<Sent | undefined> {
     const template = this.#template(text)
     if (template === undefined) return undefined
@@ -182,10 +170,21 @@ export class BatchedSender implements ChunkSender {
     return this.#sent(bytes)
   }
 
+  /** False if no block has come. */
+  #addToBlock(layout: PackedLayout, template: number): boolean {
+    const { size } = layout
+    const place = this.#blocks.take(size)
+    if (place === undefined) return false
+    layout.write(place.memory, place.at)
+    this.#outbox.addToBlock(place.memory.payload.id, template, place.at, size)
+    return true
+  }
+
   /** What the slot has more than the chunk needs does not count: the window was asked for the chunk. */
   #writeOwn(layout: PackedLayout, slot: Payload, template: number): void {
     layout.write(new SlotTarget(this.#connection, slot), 0)
-    this.#outbox.addPacked(slot.id, template, layout.size)
+    if (template === noTemplate) this.#outbox.addBlob(slot.id, layout.size)
+    else this.#outbox.addPacked(slot.id, template, layout.size)
   }
 
   /** The layout of a draft, made once though it is asked for twice; undefined for what cannot be a compact chunk. */
@@ -223,7 +222,8 @@ export class BatchedSender implements ChunkSender {
     return pool.waitFor(size, exact, signal)
   }
 
-  #template(text: string): number | undefined {
+  #template(text: string | undefined): number | undefined {
+    if (text === undefined) return noTemplate
     if (text === this.#lastText) return this.#lastTemplate
     let number = this.#templates.get(text)
     if (number === undefined) {

@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.js'
 import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
+import { BlobLayout } from '../client/packed-layout.js'
 import { VineyardError } from '../errors.js'
 import { BlobDraft, type Draft } from '../objects/model.js'
 import { read } from '../objects/registry.js'
@@ -106,7 +107,11 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     // Without a chunk size, which only byte mode has, what is appended is one chunk.
     const { chunkSize = Infinity, objectMode = false } = options
     const limit = objectMode ? Infinity : chunkSize
-    return { blobsOnly: true, describe: value => chunksOf(value, limit) }
+    return {
+      blobsOnly: true,
+      describe: value => chunksOf(value, limit),
+      layOut: value => (isOneChunk(value, limit) ? new BlobLayout(BlobDraft.copyOf(value)) : undefined)
+    }
   }
 }
 
@@ -125,6 +130,10 @@ function readBytes(
   return typeof chunk === 'string'
     ? objects.read(chunk, mode).then(chunksOfObject)
     : chunksOfObject(objects.readInline(chunk, mode, read))
+}
+
+function isOneChunk(value: Bytes, limit: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.length > 0 && value.length <= limit
 }
 
 /** Drafts of at most `limit` bytes that copy straight out of the pieces. */

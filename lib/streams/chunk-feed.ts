@@ -4,7 +4,12 @@ import type { Counters } from '../client/counters.js'
 import { InlineObject } from '../client/inline-object.js'
 import type { LeaseReturns } from '../client/lease-returns.js'
 import { pulledForm, type PulledForm } from '../client/pulled-form.js'
-import { pullChunk, pullChunks, type PulledChunk as PulledReply } from '../client/requests/chunks.js'
+import {
+  consumeChunks,
+  pullChunk,
+  pullChunks,
+  type PulledChunk as PulledReply
+} from '../client/requests/chunks.js'
 import { VineyardError } from '../errors.js'
 import type { LeaseBudget } from '../memory/budget.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -246,7 +251,7 @@ export class BatchedFeed implements ChunkFeed {
     const count = this.#consumed
     this.#consumed = 0
     const released = this.#returns.takeWaiting()
-    this.#connection.notify({ type: 'consume_chunks', id: this.#stream, count, released })
+    consumeChunks(this.#connection, this.#stream, count, released)
   }
 }
 

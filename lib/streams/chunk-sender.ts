@@ -23,6 +23,8 @@ export interface ChunkSender {
   send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent>
   /** Sends a chunk if there is a place for it already. Answers its bytes, or undefined if there is none. */
   trySend?(layout: PackedLayout): number | undefined
+  /** The same where somebody waits for the chunk to be accepted. */
+  trySendAwaited?(layout: PackedLayout): Sent | undefined
   /** The same with waiting for memory; undefined where the server takes no more forms of chunks for this stream. */
   sendPacked?(layout: PackedLayout, signal: AbortSignal): Promise<Sent | undefined>
   /** Makes a chunk of memory that was filled in place, where the server can do that. */

@@ -2,10 +2,11 @@ import type { RecordBatch, Table, TypeMap } from 'apache-arrow'
 import { RecordBatch as Batch } from 'apache-arrow'
 import type { Client } from '../client/client.js'
 import type { ObjectReader, ReadMode, ReadObject } from '../client/object-reader.js'
+import { BlobLayout } from '../client/packed-layout.js'
 import { VineyardError } from '../errors.js'
 import { attachLease, handleOf, type LeaseHandle } from '../memory/lease.js'
 import { readIpc } from '../objects/arrow/ipc.js'
-import { isTable } from '../objects/arrow/recognise.js'
+import { isRecordBatch, isTable } from '../objects/arrow/recognise.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { bytesOfBlob } from '../objects/opaque.js'
 import { isBoolean } from '../options.js'
@@ -76,6 +77,12 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
         }
         schemas?.check(value)
         return batchesOf(value).map(batch => drafts.of(batch))
+      },
+      layOut: value => {
+        if (!isRecordBatch(value)) return undefined
+        schemas?.check(value)
+        const draft = drafts.laidOut(value)
+        return draft && new BlobLayout(draft)
       }
     }
   }

@@ -10,9 +10,14 @@ export class IpcDrafts {
 
   /** Throws ERR_VINEYARD_TYPE for a batch that cannot be stored. */
   of(batch: RecordBatch): BlobDraft {
+    return this.laidOut(batch) ?? ipcDraft(batch)
+  }
+
+  /** Undefined where apache-arrow has to encode the batch. */
+  laidOut(batch: RecordBatch): BlobDraft | undefined {
     const { metadata } = batch as { metadata?: ReadonlyMap<string, string> }
     // Metadata of the batch itself stand in front of its body, too.
-    if (metadata !== undefined && metadata.size > 0) return ipcDraft(batch)
-    return this.#layouts.of(batch)?.draft(batch) ?? ipcDraft(batch)
+    if (metadata !== undefined && metadata.size > 0) return undefined
+    return this.#layouts.of(batch)?.draft(batch)
   }
 }

@@ -60,13 +60,13 @@ export class Outbox {
     this.#added(size)
   }
 
-  /** The text of the request. */
+  /** The fields of the request, as text. */
   request(stream: ObjectId, done: readonly ObjectId[], slots: readonly SlotsWanted[]): string {
     const chunks = this.#openBlock === undefined ? this.#chunks : `${this.#chunks}]`
     return (
-      `{"type":"write_chunks_request","id":"${stream}","ids":${this.waiters.length > 0},` +
+      `"id":"${stream}","ids":${this.waiters.length > 0},` +
       (slots.length === 0 ? '' : `"slots":[${slots.map(wanted => `[${wanted.join(',')}]`).join(',')}],`) +
-      `"done":[${done.map(id => `"${id}"`).join(',')}],"templates":[${this.#templates}],"chunks":[${chunks}]}`
+      `"done":[${done.map(id => `"${id}"`).join(',')}],"templates":[${this.#templates}],"chunks":[${chunks}]`
     )
   }
 

@@ -136,7 +136,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
    */
   async next(options?: NextOptions): Promise<IteratorResult<Out, undefined>> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })
-    const chunk = await this.nextChunk(options)
+    const chunk = (options === undefined ? this.tryNextChunk() : undefined) ?? (await this.nextChunk(options))
     return chunk === undefined ? { done: true, value: undefined } : { done: false, value: chunk.value }
   }
 
@@ -151,7 +151,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
         const pulled = await this.#nextPulled(options)
         if (pulled === undefined) return undefined
         this.#pull = undefined
-        this.#values = await this.#decode(pulled)
+        const decoded = this.#decode(pulled)
+        this.#values = Array.isArray(decoded) ? decoded : await decoded
         this.#count(this.#values)
       }
     }, signal)
@@ -224,11 +225,12 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     if (this.#closing !== undefined) throw closedError()
     this.#pull ??= this.#feed.next()
     try {
-      const pulled = await this.#withinIdleTimeout(abortable(this.#pull, options.signal))
-      if (this.missed > this.#missed) this.#target.counters.missed(this.missed - this.#missed)
-      this.#missed = this.missed
+      const pull = abortable(this.#pull, options.signal)
+      const pulled = await (this.#idleTimeout === undefined ? pull : within(this.#idleTimeout, pull))
+      this.#countMissed()
       return pulled
     } catch (error) {
+      this.#countMissed()
       const { status, code } = error as VineyardError
       if (code === 'ERR_VINEYARD_TIMEOUT' || (error as Error).name === 'AbortError') throw error
       if (this.#closing !== undefined) throw closedError()
@@ -241,13 +243,13 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
   }
 
-  async #decode(pulled: PulledChunk): Promise<Chunk<Out>[]> {
-    try {
-      return await this.#target.decode(this.#objects, pulled, this.#mode)
-    } catch (error) {
+  #decode(pulled: PulledChunk): Promise<Chunk<Out>[]> | Chunk<Out>[] {
+    const decoded = this.#target.decode(this.#objects, pulled, this.#mode)
+    if (Array.isArray(decoded)) return decoded
+    return decoded.catch((error: unknown) => {
       // Closing the reader deletes the chunk under its hands.
       throw this.#closing === undefined ? error : closedError()
-    }
+    })
   }
 
   /** The lease that came with a chunk which nobody will look at. */
@@ -256,20 +258,10 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     this.#connection.notify({ type: 'release_leases', ids: [pulled.place.id] })
   }
 
-  async #withinIdleTimeout<T>(wait: Promise<T>): Promise<T> {
-    const ms = this.#idleTimeout
-    if (ms === undefined) return wait
-    let timer: NodeJS.Timeout | undefined
-    const idle = new Promise<never>((_resolve, reject) => {
-      timer = startTimer(ms, () =>
-        reject(new VineyardError('ERR_VINEYARD_TIMEOUT', `no chunk arrived within ${ms} ms`))
-      )
-    })
-    try {
-      return await Promise.race([wait, idle])
-    } finally {
-      clearTimeout(timer)
-    }
+  #countMissed(): void {
+    if (this.missed === this.#missed) return
+    this.#target.counters.missed(this.missed - this.#missed)
+    this.#missed = this.missed
   }
 
   #count(chunks: readonly Chunk<Out>[]): void {
@@ -327,6 +319,21 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
 
 function closedError(): VineyardError {
   return new VineyardError('ERR_VINEYARD_CLOSED', 'the reader was closed')
+}
+
+/** What `wait` brings, or ERR_VINEYARD_TIMEOUT after `ms`. */
+async function within<T>(ms: number, wait: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const idle = new Promise<never>((_resolve, reject) => {
+    timer = startTimer(ms, () =>
+      reject(new VineyardError('ERR_VINEYARD_TIMEOUT', `no chunk arrived within ${ms} ms`))
+    )
+  })
+  try {
+    return await Promise.race([wait, idle])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Error replies to a pull, in terms of the stream. */

@@ -12,19 +12,17 @@ export class Serial {
 
   /** A task whose `signal` aborts before its turn never starts, and rejects at once; from then on it is its business. */
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const idle = this.#running === 0
+    this.#running += 1
+    if (signal === undefined) return this.#follow(idle ? task() : this.#last.then(task))
     let abandoned = false
     let stopListening = (): void => {}
-    const result = this.#last.then(() => {
+    const turn = this.#last.then(() => {
       stopListening()
-      if (abandoned) throw new AbortError(signal?.reason)
+      if (abandoned) throw new AbortError(signal.reason)
       return task()
     })
-    this.#running += 1
-    const ended = (): void => {
-      this.#running -= 1
-    }
-    this.#last = result.then(ended, ended)
-    if (signal === undefined) return result
+    const result = this.#follow(turn)
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         abandoned = true
@@ -35,6 +33,16 @@ export class Serial {
       else signal.addEventListener('abort', onAbort, { once: true })
       result.then(resolve, reject)
     })
+  }
+
+  /** What comes after waits for `result`. */
+  #follow<T>(result: Promise<T>): Promise<T> {
+    this.#last = result.then(this.#ended, this.#ended)
+    return result
+  }
+
+  readonly #ended = (): void => {
+    this.#running -= 1
   }
 
   /** Resolves when everything that was started has ended. */

@@ -41,7 +41,7 @@ export interface WriterOptions {
 export interface ChunkEncoder<In> {
   /** The chunks that a value becomes, in order. */
   describe: (value: In) => readonly Draft[]
-  /** The layout of a value that is one chunk and needs no draft, valid until the next call. */
+  /** The layout of a value that is one chunk of a known form, valid until the next call; undefined for any other. */
   layOut?: (value: In) => PackedLayout | undefined
   /** Where the value is, if all of it lies in a buffer that `isAllocated`. */
   placed?: (value: In, isAllocated: (buffer: ArrayBufferLike) => boolean) => PlacedLayout | undefined
@@ -161,12 +161,27 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   ): Promise<ObjectId> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })
     const signal = options?.signal
-    const appended = this.#append(value, signal)
-    return signal === undefined ? appended : abortableSoon(appended, signal)
+    if (signal === undefined) return this.#accepted(this.#sendNow(value) ?? (await this.#sendInTurn(value)))
+    return abortableSoon(
+      this.#sendInTurn(value, signal).then(sent => this.#accepted(sent)),
+      signal
+    )
   }
 
-  async #append(value: In | ObjectId | Uint8Array, signal: AbortSignal | undefined): Promise<ObjectId> {
-    const { accepted } = await this.#inTurn(ending => this.#send(value, ending), signal)
+  #sendInTurn(value: In | ObjectId | Uint8Array, signal?: AbortSignal): Promise<Sent> {
+    return this.#inTurn(ending => this.#send(value, ending), signal)
+  }
+
+  /** Sends a value if that takes no waiting. */
+  #sendNow(value: In | ObjectId | Uint8Array): Sent | undefined {
+    if (this.#lent.any) return undefined
+    const layout = this.#layOutNow(value as In)
+    const sent = layout && this.#sender.trySendAwaited?.(layout)
+    if (sent !== undefined) this.#pushed(sent)
+    return sent
+  }
+
+  async #accepted({ accepted }: Sent): Promise<ObjectId> {
     try {
       return await accepted
     } catch (error) {
@@ -176,20 +191,26 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
 
   /** @internal Like `append`, but resolves as soon as the chunk is on its way; `finish` fails if it did not arrive. */
   async write(value: In): Promise<void> {
-    const { accepted } = await this.#inTurn(signal => this.#send(value, signal), undefined)
+    const { accepted } = await this.#sendInTurn(value)
     accepted.catch((error: unknown) => this.#lost(this.#asStreamFailure(error) as VineyardError))
   }
 
   /** @internal Writes a value if that takes no waiting. */
   tryWrite(value: In): boolean {
-    if (this.#sender.trySend === undefined || this.#state !== 'open' || this.#appends.busy) return false
-    const layout = this.#encoder.layOut?.(value)
-    if (layout === undefined || !this.#window.hasRoom(layout.bytes)) return false
-    const bytes = this.#sender.trySend(layout)
+    const layout = this.#layOutNow(value)
+    const bytes = layout && this.#sender.trySend?.(layout)
     if (bytes === undefined) return false
     this.#window.pushed(bytes)
     this.#counters.wrote(bytes)
     return true
+  }
+
+  /** The layout of a value that stands behind nothing and for which the window has room. */
+  #layOutNow(value: In): PackedLayout | undefined {
+    if (this.#sender.trySend === undefined || this.#state !== 'open' || this.#appends.busy) return undefined
+    if (!this.#window.hasRoom(0)) return undefined
+    const layout = this.#encoder.layOut?.(value)
+    return layout !== undefined && this.#window.hasRoom(layout.bytes) ? layout : undefined
   }
 
   /**
@@ -382,14 +403,16 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     throwIfAborted(signal)
     try {
       const sent = await send()
-      if (sent !== undefined) {
-        this.#window.pushed(sent.bytes, sent)
-        this.#counters.wrote(sent.bytes)
-      }
+      if (sent !== undefined) this.#pushed(sent)
       return sent as Result
     } catch (error) {
       throw this.#asStreamFailure(error)
     }
+  }
+
+  #pushed(sent: Sent): void {
+    this.#window.pushed(sent.bytes, sent)
+    this.#counters.wrote(sent.bytes)
   }
 
   async #waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {

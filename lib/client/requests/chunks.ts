@@ -48,18 +48,37 @@ export async function pullChunk(
   return { id: replyId(reply['chunk']), memory, missed: countOf(reply, 'missed', 0) }
 }
 
-/** Only on connections with the extension. Pushes chunks, all or none. `count`: how many ids the request asks for. */
+/**
+ * Only on connections with the extension. Pushes chunks, all or none. `request`: the fields of the request; `count`: how
+ * many ids it asks for.
+ */
 export async function writeChunks(
   connection: Connection,
   request: string,
   count: number,
   wanted: readonly SlotsWanted[]
 ): Promise<{ ids: ObjectId[]; slots: Payload[][] }> {
-  const reply = await connection.requestText(request, 'write_chunks_reply')
+  const reply = await connection.requestText('write_chunks_request', request, 'write_chunks_reply')
   return {
     ids: count === 0 ? [] : manyOf(reply, 'ids', count).map(textId),
     slots: wanted.map(([count, size], index) => slotsOf(reply, index, count, size))
   }
+}
+
+/** Only on connections with the extension. Gives up so many chunks more, and one lease each of the blobs `released`. */
+export function consumeChunks(
+  connection: Connection,
+  stream: ObjectId,
+  count: number,
+  released: readonly ObjectId[]
+): void {
+  connection.notifyText(
+    `{"type":"consume_chunks","id":"${stream}","count":${count},"released":${listOfIds(released)}}`
+  )
+}
+
+function listOfIds(ids: readonly ObjectId[]): string {
+  return ids.length === 0 ? '[]' : `["${ids.join('","')}"]`
 }
 
 /** The slots of one size, in turn the id and the offset of each. */
@@ -106,8 +125,11 @@ export async function pullChunks(
   }
 ): Promise<PulledChunks> {
   const { max, maxBytes, templates, consumed, released } = limits
-  const reply = await connection.request(
-    { type: 'pull_chunks_request', id: stream, max, max_bytes: maxBytes, templates, consumed, released },
+  // Composed as text: it is said for each chunk where a reader keeps up.
+  const reply = await connection.requestText(
+    'pull_chunks_request',
+    `"id":"${stream}","max":${max},"max_bytes":${maxBytes},"templates":${templates},"consumed":${consumed},` +
+      `"released":${listOfIds(released)}`,
     'pull_chunks_reply',
     { waits: true }
   )
