@@ -12,6 +12,7 @@ import {
   type WaitMessage
 } from 'vineyard-streams'
 import { rejection } from '../../support/rejection.js'
+import { requestTimes } from '../../support/request-times.js'
 import { onEachServer } from '../../support/subjects.js'
 
 /** What is published to a channel while `work` runs. */
@@ -95,6 +96,23 @@ onEachServer('Diagnostics channels', '16Mi', bench => {
     // And a client that has connected looks in its own time for what the dead have left.
     const asked = ends.filter(text => !text.startsWith('failed') && text !== 'list_data_request')
     expect(asked).to.deep.equal(['register_request', 'get_data_request'])
+  })
+
+  it('trace the requests that chunks go with', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter()
+    const reader = await stream.openReader()
+    const times = await requestTimes(async () => {
+      await writer.append(Buffer.alloc(10))
+      await reader.next()
+    })
+    const extended = bench.subject.name === 'the embedded store'
+    const [write, pull] = extended
+      ? ['write_chunks_request', 'pull_chunks_request']
+      : ['push_next_stream_chunk_request', 'pull_next_stream_chunk_request']
+    expect(times.get(write)).to.have.length(1)
+    expect(times.get(pull)).to.have.length(1)
+    await Promise.all([writer.close(), reader.close()])
   })
 
   it('tell of waits as long as they last, and stats() add them up', async () => {
