@@ -171,6 +171,8 @@ export class VineyardError extends Error {
     this.status = options.status
     this.statusName = statusNames[options.status as StatusCode]
     Object.defineProperty(this, brand, { value: true })
+    // Formatted at once: until then V8 keeps the frames with their `this`, and some errors live as long as a connection.
+    void this.stack
   }
 
   /** The error for an error reply of a server. */

@@ -1,7 +1,7 @@
 import type { Counters } from '../client/counters.js'
 import type { LeaseBudget } from './budget.js'
 
-/** What an Error would say of where it was made, kept unformatted until somebody asks. */
+/** What an Error would say of where it was made. */
 export interface Origin {
   stack?: string
 }
@@ -10,6 +10,9 @@ export interface Origin {
 export function captureOrigin(): Origin {
   const origin: Origin = {}
   Error.captureStackTrace(origin, captureOrigin)
+  // Formatted at once: until then V8 keeps the frames with their `this`. An object that opened a reader and keeps a chunk
+  // would be held by what waits for that chunk to be collected.
+  void origin.stack
   return origin
 }
 

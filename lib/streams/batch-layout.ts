@@ -27,7 +27,8 @@ export class BatchLayout implements PackedLayout {
   readonly #header: Float64Array<ArrayBuffer>
   readonly #headerInBytes: Uint8Array
   readonly #headerBytes: number
-  #batch!: RecordBatch
+  /** Until it has been written: what it looks at may be leased. */
+  #batch: RecordBatch | undefined
 
   constructor(template: string, widths: readonly number[]) {
     const vars = varsOfBatch + varsOfColumn * widths.length
@@ -89,7 +90,7 @@ export class BatchLayout implements PackedLayout {
   within(buffer: ArrayBuffer): PlacedLayout | undefined {
     const vars = varsOfBatch + varsOfColumn * this.#widths.length
     const spans = [...this.#header.subarray(vars)]
-    const columns = this.#batch.data.children as readonly Data[]
+    const columns = this.#takeColumns()
     for (let i = 0; i < columns.length; i += 1) {
       const { values, nullBitmap, offset } = columns[i] as Data
       const isBits = this.#widths[i] === 0
@@ -106,7 +107,7 @@ export class BatchLayout implements PackedLayout {
     const header = this.#header
     const widths = this.#widths
     target.put(at, this.#headerInBytes)
-    const columns = this.#batch.data.children as readonly Data[]
+    const columns = this.#takeColumns()
     const base = at + this.#headerBytes
     let span = varsOfBatch + varsOfColumn * widths.length
     for (let i = 0; i < widths.length; i += 1, span += 4) {
@@ -123,6 +124,12 @@ export class BatchLayout implements PackedLayout {
       if (nulls === 0) continue
       putBits(target, base + (header[span + 2] as number), column.nullBitmap, column)
     }
+  }
+
+  #takeColumns(): readonly Data[] {
+    const batch = this.#batch as RecordBatch
+    this.#batch = undefined
+    return batch.data.children
   }
 }
 

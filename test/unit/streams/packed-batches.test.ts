@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Bool, Float64, Int32, makeData, RecordBatch, Schema, Struct, Field, type Data } from 'apache-arrow'
 import { InlineObject } from '#dist/client/inline-object.js'
@@ -105,6 +106,24 @@ describe('packed batches', () => {
     }
     expect(refused).to.be.greaterThan(100)
     expect(chunk.readBatch(bytes.subarray(0, 100), undefined)).to.equal(undefined)
+  })
+
+  it('are not kept by the layout they were written with', async () => {
+    const layouts = new BatchLayouts(instanceId)
+    const written = (): WeakRef<RecordBatch> => {
+      const batch = batchWith(10, false)
+      layouts.of(batch)!.write({ put: () => {}, fill: () => {} }, 0)
+      return new WeakRef(batch)
+    }
+    // The first batch of a schema is what its layout is made from.
+    written()
+    const batch = written()
+    while (batch.deref() !== undefined) {
+      // What was looked at stays until the end of the turn.
+      await turn()
+      globalThis.gc?.()
+    }
+    expect(layouts.of(batchWith(1, false))).not.to.equal(undefined)
   })
 
   it('have no layout for columns that need a closer look', () => {
