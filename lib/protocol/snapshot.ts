@@ -48,7 +48,7 @@ export interface StreamSnapshot {
   held: number
   /** Chunks that readers were too slow for, where the stream drops them. */
   missed: number
-  /** Since it was created. */
+  /** Since it was created. They only grow: a chunk is read when the last of several readers has it, and once if it is delivered again. */
   chunksWritten: number
   bytesWritten: number
   chunksRead: number

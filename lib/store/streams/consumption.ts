@@ -21,10 +21,10 @@ export class Consumption {
     this.#keepBlock = keepBlock
   }
 
-  /** One more seat has been given the chunk, or never will be. */
+  /** One more seat has been given the chunk. */
   delivered(stream: Stream, chunk: QueuedChunk): void {
-    chunk.undelivered -= 1
-    if (chunk.undelivered === 0 && stream.sharing.policy === 'drop') this.#count(stream, chunk)
+    chunk.taken = true
+    this.#passed(stream, chunk)
   }
 
   /** One more seat has done with the chunk. */
@@ -52,7 +52,7 @@ export class Consumption {
   skip(stream: Stream, seat: Seat): boolean {
     const chunk = seat.ready.shift()
     if (!chunk) return false
-    this.delivered(stream, chunk)
+    this.#passed(stream, chunk)
     this.left(stream, chunk)
     return true
   }
@@ -65,6 +65,17 @@ export class Consumption {
     stream.toldChunks = chunks
     stream.toldBytes = bytes
     opener.notify({ event: 'stream_consumed', id, chunks, bytes })
+  }
+
+  /** One more seat has been given the chunk, or never will be. What no reader has had was not read. */
+  #passed(stream: Stream, chunk: QueuedChunk): void {
+    chunk.undelivered -= 1
+    if (chunk.undelivered > 0) return
+    if (stream.sharing.policy === 'drop') this.#count(stream, chunk)
+    if (chunk.counted || !chunk.taken) return
+    chunk.counted = true
+    stream.readChunks += 1
+    stream.readBytes += chunk.bytes
   }
 
   #count(stream: Stream, chunk: QueuedChunk): void {

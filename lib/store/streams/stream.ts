@@ -24,6 +24,10 @@ export interface QueuedChunk extends Chunk {
   seats: number
   /** How many seats have not been given it. */
   undelivered: number
+  /** Whether a reader has been given it. */
+  taken: boolean
+  /** Whether it is among the totals of what was read, for ever: it may come back in line. */
+  counted: boolean
   /** A foreign reader that has left it behind and may still look at it. */
   foreign: Peer | undefined
 }
@@ -41,7 +45,7 @@ export interface Sharing {
 
 const alone: Sharing = { consumers: 1, policy: 'wait', resumable: false }
 
-/** Since a stream was created, or of several streams. */
+/** Since a stream was created, or of several streams. They only grow. */
 export interface StreamTotals {
   chunksWritten: number
   bytesWritten: number
@@ -72,8 +76,11 @@ export class Stream {
   chunks = 0
   pushedChunks = 0
   pushedBytes = 0
+  /** What the window of its writer does not count any more, which need not have been read. */
   consumedChunks = 0
   consumedBytes = 0
+  readChunks = 0
+  readBytes = 0
   /** What of `consumedChunks` and `consumedBytes` the opener has been told. */
   toldChunks = 0
   toldBytes = 0
@@ -109,16 +116,13 @@ export class Stream {
     return this.seats.reduce((slowest, seat) => (seat.backlog > slowest.backlog ? seat : slowest))
   }
 
-  /** What has gone through it: what was left behind, what readers hold, and what waits. Read is what all have read. */
+  /** What has come into it, and what the last of its readers has been given too. */
   totals(): StreamTotals {
-    const { ready, held } = this.slowest
-    const waitingBytes = ready.sum(({ bytes }) => bytes)
-    const bytesRead = this.consumedBytes + held.sum(({ chunk }) => chunk.bytes)
     return {
       chunksWritten: this.pushedChunks,
-      bytesWritten: bytesRead + waitingBytes,
-      chunksRead: this.pushedChunks - ready.length,
-      bytesRead
+      bytesWritten: this.pushedBytes,
+      chunksRead: this.readChunks,
+      bytesRead: this.readBytes
     }
   }
 

@@ -184,6 +184,8 @@ export class StreamWriting {
       number: stream.pushedChunks,
       seats: count,
       undelivered: count,
+      taken: false,
+      counted: false,
       foreign: undefined
     }
     stream.chunks += 1

@@ -52,7 +52,6 @@ export function takeSnapshot(engine: Engine, withObjects: boolean): StoreSnapsho
 
 function streamSnapshot(stream: Stream, { metadata }: Engine): StreamSnapshot {
   const record = metadata.find(stream.id)
-  const totals = stream.totals()
   const { ready, held } = stream.slowest
   return {
     id: stream.id,
@@ -61,10 +60,10 @@ function streamSnapshot(stream: Stream, { metadata }: Engine): StreamSnapshot {
     state: stream.ended === 'drained' ? 'finished' : (stream.ended ?? 'open'),
     reason: stream.ended === 'failed' ? stream.reason : undefined,
     waiting: ready.length,
-    waitingBytes: totals.bytesWritten - totals.bytesRead,
+    waitingBytes: ready.sum(({ bytes }) => bytes),
     held: held.length,
     missed: stream.seats.reduce((sum, { missed }) => sum + missed, 0),
-    ...totals,
+    ...stream.totals(),
     readers: stream.seats.flatMap(({ readers }) => [...readers].map(({ number }) => number)),
     writers: [...stream.writers].map(({ number }) => number),
     blocked: isPulled(stream) ? 'reader' : stream.allocation ? 'writer' : undefined

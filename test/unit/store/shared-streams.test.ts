@@ -373,4 +373,57 @@ describe('streams that are shared', () => {
       expect(store.usage).to.equal(0)
     })
   })
+
+  describe('have totals that only grow', () => {
+    /** Chunks of 1000 bytes. */
+    const watched = (): { written: number; read: number } => {
+      const { totals } = writer.ask('store_snapshot_request').snapshot
+      const { chunksWritten: written, chunksRead: read } = totals
+      expect(totals).to.include({ bytesWritten: written * 1000, bytesRead: read * 1000 })
+      return { written, read }
+    }
+    const waits = (): unknown => writer.ask('store_snapshot_request').snapshot.streams[0].waitingBytes
+    const drop = (): number => writer.code('drop_stream_request', { id })
+
+    it('and count what is held once, though the window does not hold it', () => {
+      create({ consumers: 1, policy: 'drop' })
+      for (let number = 0; number < 4; number += 1) push()
+      const reader = openReader()
+      taken(reader)
+      expect([watched(), waits()]).to.deep.equal([{ written: 4, read: 1 }, 3000])
+      pull(reader, { max: 3 })
+      expect([watched(), waits()]).to.deep.equal([{ written: 4, read: 4 }, 0])
+      drop()
+      expect(watched()).to.deep.equal({ written: 4, read: 4 })
+    })
+
+    it('and count once what is delivered again', () => {
+      create({ consumers: 1, resumable: true })
+      for (let number = 0; number < 4; number += 1) push()
+      const first = openReader()
+      pull(first, { max: 3 })
+      expect([watched(), waits()]).to.deep.equal([{ written: 4, read: 3 }, 1000])
+      first.close()
+      expect([watched(), waits()]).to.deep.equal([{ written: 4, read: 3 }, 4000])
+      pull(openReader(), { max: 4 })
+      expect([watched(), waits()]).to.deep.equal([{ written: 4, read: 4 }, 0])
+    })
+
+    it('and count as read what the last reader has, or does without after another had it', () => {
+      create({ consumers: 2, policy: 'drop' })
+      for (let number = 0; number < 4; number += 1) push()
+      const [one, two] = [openReader(), openReader()]
+      taken(one)
+      taken(one)
+      expect(watched()).to.deep.equal({ written: 4, read: 0 })
+      taken(two)
+      expect(watched()).to.deep.equal({ written: 4, read: 1 })
+      // Nobody has had the third one.
+      demand(3)
+      expect(watched()).to.deep.equal({ written: 4, read: 2 })
+      two.close()
+      one.close()
+      expect(watched()).to.deep.equal({ written: 4, read: 2 })
+    })
+  })
 })
