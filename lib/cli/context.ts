@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander'
 import { connect, type Client } from '../client/client.js'
 import { connectionSettings } from '../client/settings.js'
 import { readWith } from './arguments.js'
+import { onEndSignal } from './end-signals.js'
 import { Interrupted, UsageError } from './exit.js'
 import type { Host } from './host.js'
 
@@ -43,7 +44,7 @@ export function credentialsOf(options: Credentials, { env }: Host): Required<Cre
   return { username, password }
 }
 
-/** Runs `work` with a client, and closes it. SIGINT aborts the signal: whoever waits ends, and this rejects with Interrupted. */
+/** Runs `work` with a client, and closes it. A signal to end aborts the signal: whoever waits ends, and this rejects with Interrupted. */
 export async function withClient(
   host: Host,
   options: ServerOptions,
@@ -51,8 +52,7 @@ export async function withClient(
 ): Promise<void> {
   const credentials = credentialsOf(options, host)
   const interrupted = new AbortController()
-  const onSignal = (): void => interrupted.abort()
-  host.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const listenNoMore = onEndSignal(host, () => interrupted.abort())
   const { signal } = interrupted
   try {
     const client = await connect(options.server, { signal, ...credentials })
@@ -65,7 +65,7 @@ export async function withClient(
     // What fails because of the interruption is its consequence.
     if (!signal.aborted) throw error
   } finally {
-    host.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    listenNoMore()
   }
   if (signal.aborted) throw new Interrupted()
 }

@@ -6,7 +6,7 @@ const exitCodes = { done: 0, failed: 1, usage: 2, noServer: 3, notFound: 4, inte
 /** The command line asks for something that makes no sense, whatever the server says. */
 export class UsageError extends Error {}
 
-/** SIGINT or SIGTERM has ended a command before it was done. */
+/** SIGINT, SIGTERM or SIGHUP has ended a command before it was done. */
 export class Interrupted extends Error {}
 
 const wrongArguments = ['ERR_INVALID_ARG_VALUE', 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE']

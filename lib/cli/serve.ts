@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { StoreServer } from '../store/server.js'
 import { readEndpoint, readPath, readPort, readSize } from './arguments.js'
 import { credentialsOf, type Credentials } from './context.js'
+import { onEndSignal } from './end-signals.js'
 import { UsageError } from './exit.js'
 import { write, type Host } from './host.js'
 
@@ -13,7 +14,7 @@ interface ServeOptions extends Credentials {
   ui?: number | true
 }
 
-/** `serve`: the store as a process of its own. SIGTERM and SIGINT close streams, remove the socket, exit code 0. */
+/** `serve`: the store as a process of its own. SIGTERM, SIGINT and SIGHUP close streams, remove the socket, exit code 0. */
 export function serveCommand(host: Host): Command {
   return new Command('serve')
     .description('run a store that Vineyard clients can connect to')
@@ -56,7 +57,7 @@ async function serve(options: ServeOptions, host: Host): Promise<void> {
   if (credentials === undefined && (host.env['VINEYARD_PASSWORD'] ?? '') !== '')
     throw new UsageError('$VINEYARD_PASSWORD is set, but there is no --username: anybody could connect')
   const socket = options.socket ?? (host.env['VINEYARD_IPC_SOCKET'] || undefined)
-  const stopped = stopSignal(host)
+  const stopped = new Promise<void>(resolve => onEndSignal(host, resolve))
   const server = await StoreServer.start({
     size,
     ...(socket === undefined ? {} : { socket }),
@@ -81,11 +82,4 @@ async function serve(options: ServeOptions, host: Host): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT']) host.on(signal, () => void server.close({ drain: 0 }))
     await server.close()
   }
-}
-
-/** SIGTERM or SIGINT, listened to from now on. */
-function stopSignal(host: Host): Promise<void> {
-  return new Promise(resolve => {
-    host.once('SIGTERM', () => resolve()).once('SIGINT', () => resolve())
-  })
 }

@@ -191,13 +191,15 @@ describe('pipe', () => {
     await stream.drop()
   })
 
-  it('SIGINT ends it: 130, and nothing is left', async () => {
-    const child = new CliProcess(['pipe', '-', '--format', 'bytes', '--name', 'cut'], store.socket, null)
-    child.child.stdin?.write('something')
-    await once(child.child.stdout!, 'data')
-    child.child.kill('SIGINT')
-    const { code, stderr } = await child.end()
-    expect({ code, stderr }).to.deep.equal({ code: 130, stderr: '' })
-    expect(await client.listNames()).to.deep.equal({})
-  })
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) {
+    it(`${signal} ends it: 130, and nothing is left`, async () => {
+      const child = new CliProcess(['pipe', '-', '--format', 'bytes', '--name', 'cut'], store.socket, null)
+      child.child.stdin?.write('something')
+      await once(child.child.stdout!, 'data')
+      child.child.kill(signal)
+      const { code, stderr } = await child.end()
+      expect({ code, stderr }).to.deep.equal({ code: 130, stderr: '' })
+      expect(await client.listNames()).to.deep.equal({})
+    })
+  }
 })

@@ -51,6 +51,10 @@ describe('serve', () => {
     expect(stdout).to.equal('')
   })
 
+  it('ends with its terminal, too', async () => {
+    await served([], join(folder, 'terminal.sock'), 'SIGHUP', reachable)
+  })
+
   it('takes a bare number for a port', async () => {
     await served(['--rpc', '0'], join(folder, 'port.sock'), 'SIGINT', async (_, said) => {
       const [, port] = /and 127\.0\.0\.1:(\d+)/.exec(said) ?? []
