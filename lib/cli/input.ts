@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { RecordBatch, RecordBatchReader, type Schema } from 'apache-arrow'
 import { parse } from 'csv-parse'
-import { parseJson, type JsonObject } from '../protocol/json.js'
+import { parseJson, type JsonObject, type JsonValue } from '../protocol/json.js'
 import { JsonColumns } from './json-columns.js'
 import { readParquet } from './parquet.js'
 import { TextColumns } from './text-columns.js'
@@ -120,8 +120,16 @@ function objectOf(line: string, number: number): JsonObject {
   } catch (cause) {
     throw new Error(`line ${number} is not JSON: ${(cause as Error).message}`, { cause })
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new Error(`line ${number} is not an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`line ${number} is not an object`)
+  if (isTooLarge(value)) throw new Error(`line ${number} has a number that is too large for a float64`)
+  return value
+}
+
+/** JSON has no infinity: one is what JSON.parse made of a number beyond all float64. */
+function isTooLarge(value: JsonValue): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(isTooLarge)
 }
 
 /** Lines, of which the last may lack its end. */

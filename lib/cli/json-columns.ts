@@ -116,8 +116,10 @@ function noType(path: string, why: string): Error {
 }
 
 function holds(type: DataType, value: JsonValue): boolean {
-  if (type instanceof Int64)
-    return typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value)
+  if (type instanceof Int64) {
+    if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value
+    return Number.isSafeInteger(value) && !Object.is(value, -0)
+  }
   if (type instanceof Float64)
     return typeof value === 'bigint' ? BigInt(Number(value)) === value : typeof value === 'number'
   return kindOf(value) === (type instanceof Bool ? 'boolean' : 'string')

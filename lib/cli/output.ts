@@ -163,7 +163,7 @@ function rowsOf(batch: RecordBatch): Plain[][] {
 
 function cellText(value: Plain): string {
   if (value === null) return '–'
-  return typeof value === 'object' ? stringifyJson(value) : String(value)
+  return typeof value === 'string' ? value : stringifyJson(value)
 }
 
 function csvText(value: Plain): string {

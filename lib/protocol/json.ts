@@ -63,7 +63,7 @@ export function quoteText(text: string): string {
   return withoutHalves(JSON.stringify(text))
 }
 
-/** Like JSON.stringify with bigint as an integer, and valid Unicode. */
+/** Like JSON.stringify with bigint as an integer, -0 as such, and valid Unicode. */
 export function stringifyJson(value: Stringifiable): string {
   return withoutHalves(joinJson(value))
 }
@@ -82,9 +82,10 @@ function joinJson(value: Stringifiable): string {
   switch (typeof value) {
     case 'bigint':
       return value.toString()
+    case 'number':
+      return Object.is(value, -0) ? '-0' : JSON.stringify(value)
     case 'string':
     case 'boolean':
-    case 'number':
       return JSON.stringify(value)
     case 'object':
       break

@@ -76,6 +76,7 @@ const types: [name: string, data: Data, json: string, csv?: string][] = [
     '18446744073709551615'
   ],
   ['float32', vectorFromArray([0.5, null], new Float32()).data[0] as Data, '0.5'],
+  ['minus', vectorFromArray([-0, null], new Float64()).data[0] as Data, '-0'],
   ['nan', vectorFromArray([NaN, null], new Float64()).data[0] as Data, '"NaN"', 'NaN'],
   ['utf8', vectorFromArray(['a"b', null], new Utf8()).data[0] as Data, '"a\\"b"', '"a""b"'],
   ['largeutf8', vectorFromArray(['é', null], new LargeUtf8()).data[0] as Data, '"é"', 'é'],
