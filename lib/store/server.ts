@@ -90,9 +90,14 @@ export class StoreServer {
       punchHole: (offset: number, length: number) => native.punchHole(fd, offset, length)
     }
     this.#engine = new Engine(new Pool(options.size, pages), fd)
-    const fresh = options.socket === undefined ? freshSocket() : undefined
-    this.#directory = fresh?.directory
-    this.socket = fresh?.socket ?? resolve(options.socket!)
+    try {
+      const fresh = options.socket === undefined ? freshSocket() : undefined
+      this.#directory = fresh?.directory
+      this.socket = fresh?.socket ?? resolve(options.socket!)
+    } catch (error) {
+      native.closeFd(fd)
+      throw error
+    }
     const authentication = new Authentication(options.username, options.password)
     this.#authenticate = (username, password) => authentication.accepts(username, password)
     const isClosing = (): boolean => this.#closing

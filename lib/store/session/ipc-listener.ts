@@ -1,4 +1,4 @@
-import { lstatSync, rmSync, statSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VineyardError } from '../../errors.js'
 import { type Channel, type Listener, native, type NativeError } from '../../native.js'
@@ -64,8 +64,8 @@ export class IpcListener {
 
 function refused(path: string, cause: NativeError): VineyardError {
   if (cause.code === 'EADDRINUSE') return inUse(path, cause)
-  const hint = cause.code === 'ENOENT' ? `: there is no directory '${dirname(path)}'` : ''
-  return new VineyardError('ERR_VINEYARD_SERVER', `cannot listen on '${path}' (${cause.code})${hint}`, {
+  const why = existsSync(dirname(path)) ? cause.message : `there is no directory '${dirname(path)}'`
+  return new VineyardError('ERR_VINEYARD_SERVER', `cannot listen on '${path}': ${why}`, {
     cause
   })
 }

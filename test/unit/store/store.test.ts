@@ -94,6 +94,31 @@ describe('Store', () => {
     expect(error.cause).to.include({ code: 'ENOENT' })
   })
 
+  it('says what the system said where the directory is there', async () => {
+    const error: any = await Store.start({ socket: '/proc/a.sock' }).catch((e: unknown) => e)
+    expect(error.code).to.equal('ERR_VINEYARD_SERVER')
+    expect(error.message).to.contain(error.cause.message).and.not.contain('no directory')
+  })
+
+  it('needs a $TMPDIR to make its own directory in, and leaves nothing without', async () => {
+    const { TMPDIR } = process.env
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    await (await Store.start({ size: '1Mi' })).close()
+    const before = await atRest(descriptors)
+    process.env['TMPDIR'] = '/nonexistent'
+    try {
+      const error: any = await Store.start({ size: '1Mi' }).catch((e: unknown) => e)
+      expect(error).to.be.instanceOf(VineyardError)
+      expect(error).to.include({ code: 'ERR_VINEYARD_SERVER' })
+      expect(error.message).to.contain('/nonexistent/')
+      expect(error.cause).to.include({ code: 'ENOENT', syscall: 'mkdtemp' })
+    } finally {
+      if (TMPDIR === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = TMPDIR
+    }
+    expect(await atRest(descriptors)).to.equal(before)
+  })
+
   it('says that a live server has the socket', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'store-test-'))
     const socket = join(directory, 'a.sock')
