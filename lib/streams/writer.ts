@@ -111,7 +111,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#unsubscribe.push(
       connection.onEvent(event => {
         if (event.event === 'stream_failed' && event.id === target.id) {
-          this.#lost(VineyardError.fromStatus(event.code, event.message))
+          this.#failedOutside(VineyardError.fromStatus(event.code, event.message))
         }
       }),
       connection.onClosed(error => this.#lost(error))
@@ -457,6 +457,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     if (this.#state !== 'open') return
     this.#stop(error)
     this.#onFailed?.(error)
+  }
+
+  /** Somebody else has failed the stream. Nobody may ever close this writer, which would keep its connection and memory. */
+  #failedOutside(error: VineyardError): void {
+    if (this.#state !== 'open') return
+    this.#lost(error)
+    void this.close()
   }
 
   #stop(reason: VineyardError): void {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { ByteStream, connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import { numberedBatch } from '../support/numbered.js'
+import { rejection } from '../support/rejection.js'
 import { eventually } from '../support/settling.js'
 
 const kib = 1024
@@ -71,6 +72,25 @@ describe('Memory that others hold or wait for', () => {
     const { memoryUsage } = await store.status()
     expect(memoryUsage).to.be.above(60 * mib)
     await client.put(Buffer.alloc(30 * mib))
+  })
+
+  it('what a writer has in advance, and its connection, go with its stream, though nobody closes it', async () => {
+    const stream = await ByteStream.create(client)
+    const writer = await stream.openWriter()
+    const reader = await stream.openReader()
+    const lent = await writer.allocate(100_000)
+    for (let i = 0; i < 10; i += 1) await writer.append(Buffer.alloc(1000, i))
+    expect((await store.status()).ipcConnections).to.equal(3)
+    await reader.close()
+    const left = async (): Promise<number[]> => {
+      const { memoryUsage, ipcConnections } = await store.status()
+      return [memoryUsage, ipcConnections]
+    }
+    await eventually(async () => String(await left()) === '0,1', 'nothing of the writer is left')
+    expect(lent).to.have.length(0)
+    for (const rejected of [writer.append(Buffer.alloc(1)), writer.allocate(10), writer.finish()])
+      expect((await rejection(rejected)).code).to.equal('ERR_VINEYARD_STREAM_FAILED')
+    await writer.close()
   })
 
   it('a writer that waits for memory does not hold up streams that need little', async function () {
