@@ -463,7 +463,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   #failedOutside(error: VineyardError): void {
     if (this.#state !== 'open') return
     this.#lost(error)
-    void this.close()
+    // Whoever closes it too hears what went wrong with that.
+    this.close().catch(() => {})
   }
 
   #stop(reason: VineyardError): void {
