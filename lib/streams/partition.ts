@@ -1,5 +1,7 @@
 import { Data, RecordBatch, Struct } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
+import { handleOf } from '../memory/lease.js'
+import { checkLeases } from '../objects/arrow/leased-data.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import { takeRows } from '../objects/arrow/take.js'
 import { argumentError } from '../options.js'
@@ -58,13 +60,16 @@ function byColumn(value: unknown, column: string, members: number): { member: nu
     )
   }
   const batches = isTable(value) ? value.batches : [value]
-  return batches.flatMap(batch =>
-    rowsByMember(batch, column, members).flatMap((rows, member) =>
+  return batches.flatMap(batch => {
+    // A released batch has no rows, and would be left out without a word.
+    handleOf(batch)?.check()
+    checkLeases(batch.data)
+    return rowsByMember(batch, column, members).flatMap((rows, member) =>
       rows.length === 0
         ? []
         : [{ member, part: rows.length === batch.numRows ? batch : takeFrom(batch, rows) }]
     )
-  )
+  })
 }
 
 function rowsByMember(batch: RecordBatch, column: string, members: number): number[][] {

@@ -133,3 +133,9 @@ export function makeColumn(handle: LeaseHandle | undefined, parts: ColumnParts):
   const args = [type, offset, length, nullCount, buffers, children, dictionary] as unknown as DataArguments
   return handle === undefined ? new Data(...args) : new LeasedData(handle, ...args)
 }
+
+/** Throws ERR_VINEYARD_RELEASED for data that is, or has in it, a column over memory that was released. */
+export function checkLeases(data: Data): void {
+  if (data instanceof LeasedData) data.handle.check()
+  for (const child of data.children) checkLeases(child)
+}

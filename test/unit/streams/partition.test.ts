@@ -1,7 +1,10 @@
 import { expect } from 'chai'
 import * as arrow from 'apache-arrow'
 import type { DataType, RecordBatch } from 'apache-arrow'
+import { release } from '#dist/memory/lease.js'
+import { describe as describeValue } from '#dist/objects/registry.js'
 import { partitionOf } from '#dist/streams/partition.js'
+import { readLeased } from '../objects/support/memory-store.js'
 
 function batchOf(values: readonly unknown[], type: DataType): RecordBatch {
   return new arrow.Table({ key: arrow.vectorFromArray(values, type) }).batches[0]!
@@ -73,6 +76,25 @@ describe('partition by a column', () => {
         const all = keysByMember(batch, members).flatMap(keys => [...new Set(keys)])
         expect(all).to.deep.equal([...new Set(all)])
       }
+    }
+  })
+
+  it('refuses what was released, which has no rows any more', () => {
+    const partition = partitionOf<RecordBatch | arrow.Table>({ column: 'key' }, 2)
+    const uses: Record<string, (batch: RecordBatch) => RecordBatch | arrow.Table> = {
+      'the batch': batch => batch,
+      'a slice': batch => batch.slice(1),
+      'a selection': batch => batch.select(['key']),
+      'a table': batch => new arrow.Table([batch])
+    }
+    for (const [what, use] of Object.entries(uses)) {
+      const { value } = readLeased(describeValue(batchOf(['a', 'b', 'c'], new arrow.Utf8())))
+      const used = use(value as RecordBatch)
+      expect(partition(used), what).not.to.be.empty
+      release(value)
+      expect(() => partition(used), what)
+        .to.throw()
+        .with.property('code', 'ERR_VINEYARD_RELEASED')
     }
   })
 })
