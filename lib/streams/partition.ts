@@ -1,10 +1,11 @@
+import { inspect } from 'node:util'
 import { Data, RecordBatch, Struct } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
 import { handleOf } from '../memory/lease.js'
 import { checkLeases } from '../objects/arrow/leased-data.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import { takeRows } from '../objects/arrow/take.js'
-import { argumentError } from '../options.js'
+import { argumentError, checkOptions, isString } from '../options.js'
 import { hasSchema } from './batch-schema.js'
 import type { Partition } from './partitioned-sink.js'
 
@@ -26,13 +27,20 @@ export function partitionOf<In>(option: PartitionOption<In>, members: number): P
   if (option === undefined || option === 'round-robin') return inTurns(members)
   if (typeof option === 'function')
     return value => [{ member: checkMember(option(value, members), members), part: value }]
-  if (typeof option === 'object' && typeof option.column === 'string') {
-    return value => byColumn(value, option.column, members) as { member: number; part: In }[]
+  // Who has no TypeScript may give anything.
+  const given: unknown = option
+  if (isColumnOption(given)) {
+    checkOptions(given, { column: isString }, { of: 'partition' })
+    return value => byColumn(value, given.column, members) as { member: number; part: In }[]
   }
   throw argumentError(
     'ERR_INVALID_ARG_VALUE',
-    `The "partition" option must be 'round-robin', a function or { column }. Received ${String(option)}`
+    `The "partition" option must be 'round-robin', 'local', a function or { column }. Received ${inspect(given)}`
   )
+}
+
+function isColumnOption(value: unknown): value is { column: string } {
+  return typeof value === 'object' && value !== null && 'column' in value && value.column !== undefined
 }
 
 function inTurns<In>(members: number): Partition<In> {

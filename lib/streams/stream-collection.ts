@@ -2,7 +2,7 @@ import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
-import { objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
+import { isObjectId, objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import { nameObject, openStreamObject, type OpenStreamOptions } from './stream.js'
 import { StreamGroup, type GroupMember } from './stream-group.js'
@@ -50,10 +50,7 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
   ): Promise<StreamCollection<Member>> {
     checkClient(client)
     checkOptions(options, { metadata: isFlatJson, name: isText })
-    if (
-      !Array.isArray(streams) ||
-      !streams.every(stream => typeof (stream as GroupMember)?.id === 'string')
-    ) {
+    if (!Array.isArray(streams) || !streams.every(stream => isObjectId((stream as GroupMember)?.id))) {
       throw argumentError('ERR_INVALID_ARG_TYPE', 'The "streams" argument must be an array of streams')
     }
     const { connection, reader } = client.core

@@ -125,6 +125,8 @@ describe('Option objects', () => {
     const range = 'ERR_OUT_OF_RANGE'
     const create = (...args: any[]): unknown => (RecordBatchStream.create as any)(...args)
     const parallel = (...args: any[]): unknown => (ParallelStream.create as any)(...args)
+    const collection = (streams: unknown): unknown => (StreamCollection.create as any)(client, streams)
+    const distribute = (partition: any): unknown => group.createWriteStream({ partition })
     const { createReadStream, createWriteStream } = stream as any
     const read = createReadStream.bind(stream) as (options: object) => unknown
     const write = createWriteStream.bind(stream) as (options: object) => unknown
@@ -188,6 +190,9 @@ describe('Option objects', () => {
         value,
         /"metadata".*a is one/
       ],
+      ['collection: no list', () => collection('x'), type, /"streams" argument/],
+      ['collection: no id', () => collection([{ id: 'x' }]), type, /"streams" argument/],
+      ['collection: nearly an id', () => collection([{ id: `${stream.id}0` }]), type, /"streams" argument/],
       [
         'openWriter: options first',
         () => stream.openWriter({ window: {} } as any),
@@ -229,6 +234,21 @@ describe('Option objects', () => {
       ['receive', () => receive({ port: {}, memory: {} } as any), type, /"shared" argument/],
       ['group: as', () => group.createWriteStream({ as: 'pandas' }), value, /"as"/],
       ['group: partition', () => group.createReadStream({ partition: 'x' as any }), value, /"partition"/],
+      ['partition: null', () => distribute(null), value, /"partition" option must be .*null$/],
+      ['partition: a word', () => distribute('x'), value, /"partition" option must be .*'x'$/],
+      ['partition: no column', () => distribute({}), value, /"partition" option must be .*{}$/],
+      [
+        'partition: column',
+        () => distribute({ column: 1 }),
+        type,
+        /"partition.column" option must be a string/
+      ],
+      [
+        'partition: an unknown name',
+        () => distribute({ column: 'a', x: 1 }),
+        value,
+        /Unknown option "x". Known: column/
+      ],
       ['streamx: as', () => streamx.createWriteStream(stream, { as: 'x' as any }), value, /"as"/],
       ['streamx: copy', () => streamx.createReadStream(stream, { copy: 1 as any }), type, /"copy"/],
       ['tensor: dtype', () => tensor([1], { dtype: 5 as any }), type, /"dtype"/]
