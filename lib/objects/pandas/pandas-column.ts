@@ -28,7 +28,7 @@ const notATime = -(2n ** 63n)
 /**
  * The draft of a pandas column, as pandas has the values: booleans with a byte each, nulls as NaN among
  * numbers (integers become float64) and as None among texts and booleans, times as pandas' own arrays with
- * NaT. Refuses types that pandas has no column for.
+ * NaT. Throws ERR_VINEYARD_TYPE for types that pandas has no column for, and for integers that are not exact as float64.
  */
 export function describePandasColumn(
   chunks: readonly Data[],
@@ -43,6 +43,7 @@ export function describePandasColumn(
     case Type.Bool:
       return nulls > 0 ? describePickledBools(chunks) : describeNumbers(chunks, named('bool'), copyBools)
     case Type.Int:
+      if (nulls > 0) chunks.forEach(checkExact)
       return nulls > 0
         ? describeNumbers(chunks, named('float64'), copyWithNaN)
         : describeNumbers(
@@ -106,6 +107,21 @@ function valuesOf(chunks: readonly Data[]): unknown[] {
 
 function describeTexts(texts: readonly (string | null)[]): ObjectDraft {
   return describeTextTensor(describeString(utf8Column(texts)), texts.length)
+}
+
+/** An id that became its neighbour would be found by nobody. */
+function checkExact(chunk: Data): void {
+  const values = chunk.values as ArrayLike<number | bigint>
+  for (let i = 0; i < chunk.length; i += 1) {
+    const value = values[i]
+    if (typeof value !== 'bigint') return
+    if (BigInt(Number(value)) === value || !chunk.getValid(i)) continue
+    throw new VineyardError(
+      'ERR_VINEYARD_TYPE',
+      `it has nulls and ${value}: pandas has integers with nulls as float64, which cannot tell this one from its neighbours. ` +
+        'Fill the nulls, cast the column to Utf8 or Float64, or write record batches'
+    )
+  }
 }
 
 type Copy = (target: Uint8Array, chunk: Data, type: Dtype) => void

@@ -131,6 +131,37 @@ describe('vineyard::DataFrame', () => {
     ])
   })
 
+  it('refuses long integers beside nulls which pandas would have as their neighbours', () => {
+    for (const [type, exact, inexact] of [
+      [new arrow.Int64(), [2n ** 53n, -(2n ** 63n)], [2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 63n - 1n]],
+      [new arrow.Uint64(), [2n ** 53n, 2n ** 63n], [2n ** 53n + 1n, 2n ** 64n - 1n]]
+    ] as [arrow.Int64, bigint[], bigint[]][]) {
+      const withNulls = frameOf({ id: arrow.vectorFromArray([...exact, null], type) })
+      expect(plainValues(roundTrip(withNulls).data.children[0] as Data)).to.deep.equal([
+        ...exact.map(Number),
+        NaN
+      ])
+      for (const value of inexact) {
+        const complete = frameOf({ id: arrow.vectorFromArray([value], type) })
+        expect(plainValues(roundTrip(complete).data.children[0] as Data)).to.deep.equal([value])
+        const frame = frameOf({ id: arrow.vectorFromArray([1n, null, value], type) })
+        expect(() => roundTrip(frame))
+          .to.throw(new RegExp(`column "id": it has nulls and ${value}: .*float64.*Fill the nulls`))
+          .with.property('code', 'ERR_VINEYARD_TYPE')
+      }
+    }
+    // What stands below a null is no value.
+    const data = arrow.makeData({
+      type: new arrow.Int64(),
+      length: 2,
+      nullBitmap: Uint8Array.of(2),
+      data: BigInt64Array.of(2n ** 53n + 1n, 1n)
+    })
+    expect(
+      plainValues(roundTrip(batchOf([{ type: data.type, data }], ['id'])).data.children[0] as Data)
+    ).to.deep.equal([NaN, 1])
+  })
+
   it('is made of the batches of a table', () => {
     const table = new arrow.Table([
       frameOf({
