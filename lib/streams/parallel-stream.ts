@@ -23,6 +23,8 @@ type AnyStream = VineyardStream<any, any, any>
 
 /** A stream type that a ParallelStream can be made of. */
 export interface MemberType<Member extends AnyStream = AnyStream> {
+  /** Of a class, the member: from its `create` the compiler would take columns that are no table's. */
+  readonly prototype?: Member
   /** Creates a member. */
   create(client: Client, options?: CreateStreamOptions): Promise<Member>
 }

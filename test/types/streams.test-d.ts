@@ -11,6 +11,7 @@ import {
   Store,
   StreamCollection,
   tensor,
+  type Client,
   type ObjectId,
   type StreamReader,
   type StreamWriter
@@ -171,6 +172,32 @@ export async function groups(): Promise<void> {
   for await (const batch of found.createReadStream()) typeOf(batch).is<RecordBatch<Row>>()
   // @ts-expect-error not a stream
   await StreamCollection.create(client, [row])
+}
+
+/** What the README does first: columns that nobody has named. */
+export async function groupsWithoutColumns(): Promise<void> {
+  const batches = await ParallelStream.create(client, 4, RecordBatchStream)
+  typeOf(batches).is<ParallelStream<RecordBatchStream>>()
+  batches.createWriteStream({ partition: { column: 'a' } }).write(table)
+  batches.createWriteStream().end(row)
+  for (const stream of batches.streams) stream.createWriteStream().write(table)
+  // @ts-expect-error not a batch
+  batches.createWriteStream().write({ a: 1n })
+  const frames = await ParallelStream.create(client, 4, DataframeStream)
+  typeOf(frames).is<ParallelStream<DataframeStream>>()
+  frames.createWriteStream().write(table)
+  const each = await ParallelStream.create(client, { perInstance: true, type: DataframeStream })
+  typeOf(each).is<ParallelStream<DataframeStream>>()
+  each.createWriteStream().write(table)
+  const byDefault = await ParallelStream.create(client, { perInstance: true })
+  typeOf(byDefault).is<ParallelStream<RecordBatchStream>>()
+  byDefault.createWriteStream().write(table)
+  for await (const batch of batches.createReadStream()) batch.getChild('whatever')?.get(0)
+  // Whatever creates a stream is a type of member.
+  const named = await ParallelStream.create(client, 2, {
+    create: (owner: Client) => RecordBatchStream.create<Row>(owner, { consumers: 2 })
+  })
+  typeOf(named).is<ParallelStream<RecordBatchStream<Row>>>()
 }
 
 declare const maybe: {
