@@ -2,10 +2,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as arrow from 'apache-arrow'
 import { expect } from 'chai'
-import { DataframeStream } from 'vineyard-streams'
+import { DataframeStream, release } from 'vineyard-streams'
 import { batchOf, seedBatch } from '../support/batches.js'
 import { batchOfColumns, columns, inPython, nullableColumns } from './columns.js'
 import { rejection } from '../support/rejection.js'
+import { batchOf as batchOfPython, pythonColumns } from './python-columns.js'
 import { plainColumns, typesOf } from './plain.js'
 import { withPythonFromAfar } from './session.js'
 
@@ -40,6 +41,15 @@ withPythonFromAfar('DataframeStream and Python', '64Mi', (bench, python) => {
     expect(found).to.be.instanceOf(DataframeStream)
     return found.createReadStream().toArray()
   }
+
+  it('carries every column that docs/python.md lists', async () => {
+    for (const column of Object.values(pythonColumns).flat()) {
+      const [batch, ...others] = await written('streams.write', { chunks: [batchOfPython(column)] })
+      expect(others, column).to.deep.equal([])
+      expect(batch?.numRows, column).to.be.greaterThan(0)
+      release(batch)
+    }
+  })
 
   it('gives Python every type, with and without nulls', async () => {
     const batches = [columns, nullableColumns].map(batchOfColumns)

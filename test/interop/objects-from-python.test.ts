@@ -1,6 +1,8 @@
 import { RecordBatch, Table } from 'apache-arrow'
 import { expect } from 'chai'
 import { OpaqueObject, release } from 'vineyard-streams'
+import { rejection } from '../support/rejection.js'
+import { batchOf, pythonColumns } from './python-columns.js'
 import { plain, plainColumns } from './plain.js'
 import { withPythonEveryWay } from './session.js'
 
@@ -98,6 +100,22 @@ withPythonEveryWay('Objects from Python to Node', '64Mi', (bench, python) => {
     expect([...batch.getChild('t').data[0].values.subarray(0, 1)]).to.deep.equal([1n])
     expect(batch.getChild('t').get(1)).to.equal(null)
     expect([...batch.getChild('d').data[0].values.subarray(0, 2)]).to.deep.equal([1, 2])
+  })
+
+  it('gives Node the columns that docs/python.md says, and opaque objects for the others', async () => {
+    for (const column of pythonColumns.whole)
+      expect(RecordBatch.isRecordBatch(await got(batchOf(column))), column).to.equal(true)
+    for (const column of pythonColumns.pickled) {
+      const found = await got(batchOf(column))
+      expect(found, column).to.be.instanceOf(OpaqueObject)
+      expect(found.reason, column).to.match(/pickled by Python/)
+    }
+    for (const column of pythonColumns.refused)
+      expect(String(await rejection(got(batchOf(column)))), column).to.match(/AttributeError/)
+    for (const series of ["['a']", "pd.Categorical(['a'])"]) {
+      const found = await got(`pd.DataFrame({'c': ${series}})`)
+      expect(found.reason, series).to.match(/first element/)
+    }
   })
 
   it('gives Node a pyarrow.Table', async () => {
