@@ -1,4 +1,7 @@
-/** How much a writer may push ahead of the consumer. */
+/**
+ * How much a writer may push ahead of the consumer. A chunk is consumed when its reader asks for the one after it, or ends;
+ * `release(chunk)` alone does not open the window.
+ */
 export interface WindowLimits {
   /** Chunks pushed and not consumed. */
   chunks: number
