@@ -112,6 +112,12 @@ export function checkClient(value: unknown): asserts value is Client {
   refuse('ERR_INVALID_ARG_TYPE', '"client" argument', 'a Client (options come after it)', value)
 }
 
+/** A stream, also one of another copy of this package; a group of streams has no ends of its own. */
+export function checkStream(value: unknown): void {
+  if (typeof value === 'object' && value !== null && 'openReader' in value && 'openWriter' in value) return
+  refuse('ERR_INVALID_ARG_TYPE', '"stream" argument', 'a stream, and not a group of streams', value)
+}
+
 /**
  * Refuses option objects with a name that nobody reads, most often a misspelling, and values of the wrong kind. `internal`
  * are names that are read and not told of. `of` names the option whose options these are.

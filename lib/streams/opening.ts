@@ -4,7 +4,13 @@ import { patienceMs } from '../client/patience.js'
 export class Opening {
   readonly #ending = new AbortController()
   #timer: NodeJS.Timeout | undefined
+  #begun = false
   #settled = false
+
+  /** Whether the end was opened, or is being opened, or could not be. */
+  get begun(): boolean {
+    return this.#begun
+  }
 
   /** For `_construct`: hands on what `open` opens, then calls back. */
   begin<End>(
@@ -13,6 +19,7 @@ export class Opening {
     opened: (end: End) => void,
     callback: (error?: Error | null) => void
   ): void {
+    this.#begun = true
     open(this.#ending.signal)
       .finally(() => this.settled())
       .then(

@@ -8,16 +8,23 @@ import { destroyOnAbort } from './abort.js'
 
 type Done = (error: Error | null) => void
 
+/** What a streamx Readable is made with. */
+interface StreamxReadableOptions extends ReadStreamOptions {
+  /** Whether another reader goes on where this one ends. */
+  resumable: boolean
+}
+
 /** A ChunkSource as a streamx Readable. */
 export class StreamxReadable<Out> extends Readable {
   readonly #open: (signal: AbortSignal) => Promise<ChunkSource<Out>>
+  readonly #resumable: boolean
   readonly #opening = new Opening()
   readonly #queued: Set<unknown>
   #source: ChunkSource<Out> | undefined
   /** A failure met while reading ahead: streamx discards what is queued when it learns of one. */
   #held: { error: Error; done: Done } | undefined
 
-  constructor(open: (signal: AbortSignal) => Promise<ChunkSource<Out>>, options: ReadStreamOptions) {
+  constructor(open: (signal: AbortSignal) => Promise<ChunkSource<Out>>, options: StreamxReadableOptions) {
     const queued = new Set<unknown>()
     super({
       highWaterMark: options.highWaterMark ?? defaultHighWaterMark,
@@ -29,6 +36,7 @@ export class StreamxReadable<Out> extends Readable {
       }
     })
     this.#open = open
+    this.#resumable = options.resumable
     this.#queued = queued
     destroyOnAbort(this, options.signal)
   }
@@ -58,6 +66,14 @@ export class StreamxReadable<Out> extends Readable {
   override _destroy(done: Done): void {
     for (const chunk of this.#queued) release(chunk)
     this.#queued.clear()
+    // streamx does not open what is destroyed before. The writer must learn that nobody will read: closing a reader gives
+    // the stream up. A resumable one is never given up, and its seat is left to the next reader.
+    if (this.#opening.begun || this.#resumable) this.#close(done)
+    else this._open(() => this.#close(done))
+  }
+
+  #close(done: Done): void {
+    this.#opening.settled()
     if (this.#source === undefined) done(null)
     // A failure to close must not hide why the stream ended.
     else this.#source.close().then(() => done(null), done)

@@ -42,6 +42,13 @@ export class StreamxWritable<In> extends Writable {
   }
 
   override _destroy(done: Done): void {
+    // streamx does not open what is destroyed before. The reader must learn that nothing will come: closing a writer fails
+    // the stream.
+    if (this.#opening.begun) this.#close(done)
+    else this._open(() => this.#close(done))
+  }
+
+  #close(done: Done): void {
     if (this.#sink === undefined) done(null)
     else this.#sink.close().then(() => done(null), done)
   }

@@ -3,9 +3,16 @@ import { pipeline } from 'node:stream/promises'
 import type { RecordBatch } from 'apache-arrow'
 import { expect } from 'chai'
 import { Readable, Transform, Writable, pipelinePromise } from 'streamx'
+import { RecordBatchStream, StreamCollection } from 'vineyard-streams'
 import { createReadStream, createWriteStream } from 'vineyard-streams/streamx'
 import { rejection } from '../support/rejection.js'
 import { Session, someBatches, someValues, taken } from './session.js'
+
+/** When a stream has closed; its error, if it has one, is expected. */
+async function closed(stream: Readable | Writable): Promise<void> {
+  stream.on('error', () => {})
+  await new Promise<void>(resolve => stream.on('close', () => resolve()))
+}
 
 describe('streamx', () => {
   const session = Session.forSuite()
@@ -110,6 +117,58 @@ describe('streamx', () => {
     await once(alone, 'open')
     alone.destroy()
     await once(alone, 'close')
+  })
+
+  it('tell the other end when they are destroyed before they have opened', async () => {
+    for (const signal of [undefined, AbortSignal.abort()]) {
+      const first = await session.batches()
+      const writer = await first.out.openWriter(undefined, { window: { chunks: 1 } })
+      for (const batch of someBatches(1)) await writer.append(batch)
+      const append = rejection(writer.append([...someBatches(1)][0] as RecordBatch))
+      const readable = createReadStream(first.into, { signal })
+      const readableClosed = closed(readable)
+      if (signal === undefined) readable.destroy()
+      expect(await append).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
+      await readableClosed
+      await writer.close()
+
+      const second = await session.batches()
+      const next = rejection((await second.into.openReader()).next())
+      const writable = createWriteStream(second.out, { signal })
+      const writableClosed = closed(writable)
+      if (signal === undefined) writable.destroy()
+      expect(await next).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
+      await writableClosed
+    }
+  })
+
+  it('leave a resumable stream to the next reader, opened or not, and read nothing ahead of it', async () => {
+    const out = await RecordBatchStream.create(session.producer, { resumable: true })
+    const into = await session.consumer.get<RecordBatchStream>(out.id)
+    await pipeline(someBatches(3), out.createWriteStream())
+    const unopened = createReadStream(into)
+    unopened.destroy()
+    await once(unopened, 'close')
+    const left = createReadStream(into)
+    taken((await left[Symbol.asyncIterator]().next()).value as RecordBatch)
+    left.destroy()
+    await once(left, 'close')
+    const seen: unknown[] = []
+    for await (const batch of createReadStream(into)) seen.push(taken(batch))
+    // The first has not been taken: nobody had asked for the second.
+    expect(seen).to.deep.equal(someValues(3))
+  })
+
+  it('refuse what is no stream at the call', async () => {
+    const group = await StreamCollection.create(session.producer, [
+      await RecordBatchStream.create(session.producer)
+    ])
+    const makes: ((stream: never) => unknown)[] = [createReadStream, createWriteStream]
+    for (const stream of [group, undefined, {}])
+      for (const make of makes)
+        expect(() => make(stream as never))
+          .to.throw(TypeError)
+          .with.property('code', 'ERR_INVALID_ARG_TYPE')
   })
 
   it('take signals: aborted before, aborted later, and nothing stays on them', async () => {
