@@ -52,6 +52,7 @@ export class Lease implements HandleOwner {
   readonly #views: readonly ArrayBuffer[]
   readonly #remainder: Remainder
   #handles = 0
+  #handlesMade = 0
   /** Set where the value can be shared with other threads. */
   source: LeaseSource | undefined
 
@@ -77,7 +78,7 @@ export class Lease implements HandleOwner {
   /** A new handle. The memory goes back when all handles have been released: the batches of a Table share a lease. */
   handle(): LeaseHandle {
     this.#handles += 1
-    return new LeaseHandle(this)
+    return new LeaseHandle(this, this.#handlesMade++)
   }
 
   /** @internal Called by a handle, once each. */
@@ -102,9 +103,12 @@ export class Lease implements HandleOwner {
 export class LeaseHandle {
   #released = false
   readonly #owner: HandleOwner
+  /** Which handle of a lease it is: the same for a value that is made again of the same bytes, in another thread. */
+  readonly number: number
 
-  constructor(owner: HandleOwner) {
+  constructor(owner: HandleOwner, number = 0) {
     this.#owner = owner
+    this.number = number
   }
 
   get released(): boolean {

@@ -12,7 +12,6 @@ import { bytesOfBlob } from '../objects/opaque.js'
 import { isBoolean } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
-import { numberParts } from '../workers/parts.js'
 import { IpcDrafts } from './ipc-drafts.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
@@ -109,7 +108,6 @@ function readBatches<T extends TypeMap>(
     bytes,
     leased
   }: ReadObject<RecordBatch[]>): Chunk<RecordBatch<T>>[] => {
-    numberParts(batches)
     return batches.map(batch => ({ value: batch as RecordBatch<T>, bytes: bytes / batches.length, leased }))
   }
   return typeof chunk === 'string'

@@ -16,7 +16,6 @@ import {
   type CreateStreamOptions,
   type OpenStreamOptions
 } from './stream.js'
-import { numberParts } from '../workers/parts.js'
 import type { WriteStreamOptions } from './writable.js'
 import type { ChunkEncoder } from './writer.js'
 
@@ -107,6 +106,5 @@ function readChunk<T extends TypeMap>(
 function batchesOf<T extends TypeMap>({ value, bytes, leased }: ReadObject): Chunk<RecordBatch<T>>[] {
   if (!(value instanceof Table)) return [{ value: value as RecordBatch<T>, bytes, leased }]
   const { batches } = value as Table<T>
-  numberParts(batches)
   return batches.map(batch => ({ value: batch, bytes: bytes / batches.length, leased }))
 }

@@ -2,13 +2,12 @@ import { fstatSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import { ObjectReadContext } from '../client/read-context.js'
 import { VineyardError } from '../errors.js'
-import { Lease, release } from '../memory/lease.js'
+import { handleOf, Lease, release } from '../memory/lease.js'
 import { native } from '../native.js'
-import { readIpc } from '../objects/arrow/ipc.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import { argumentError } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { numberParts } from './parts.js'
+import { pasteValue, type CopiedValue } from './copied-value.js'
 import { decoders, type SharedChunk, type SharedMemory } from './shared-chunk.js'
 
 /**
@@ -22,10 +21,9 @@ export function receive<T = any>(shared: SharedChunk): T {
   port.unref()
   if (memory === undefined) {
     port.close()
-    if (copy !== undefined && 'ipc' in copy) return readIpc(copy.ipc)[0] as T
-    return asBuffer(copy?.value) as T
+    return pasteValue(copy as CopiedValue) as T
   }
-  return valueOf(memory, port) as T
+  return valueOf(shared, memory) as T
 }
 
 function checkShared(shared: SharedChunk): SharedChunk {
@@ -39,20 +37,20 @@ function checkShared(shared: SharedChunk): SharedChunk {
   throw argumentError('ERR_INVALID_ARG_TYPE', 'The "shared" argument must be what share() returned')
 }
 
-function valueOf(memory: SharedMemory, port: MessagePort): unknown {
-  const views = mapViews(memory, port)
-  const lease = new Lease(views, () => port.close())
+function valueOf(shared: SharedChunk, memory: SharedMemory): unknown {
+  const views = mapViews(memory, shared.port)
+  const lease = new Lease(views, () => shared.port.close())
   try {
     const blobs = new Map<ObjectId, Uint8Array>()
     for (const [id, view, offset, size] of memory.blobs) {
       blobs.set(id, view < 0 ? new Uint8Array(0) : new Uint8Array(views[view] as ArrayBuffer, offset, size))
     }
-    const { meta, instanceId, part } = memory
+    const { meta, instanceId, handle } = memory
     const decode = decoders[memory.decoder]
     // The descriptor is the first thread's, which keeps it open as long as this lease lasts.
     const places = memory.views.map(({ offset, ...file }) => ({ region: { file }, offset }))
     lease.source = { open: () => ({ meta, parts: blobs }), instanceId, places, decode }
-    return pick(decode(meta, new ObjectReadContext(blobs, lease, instanceId)), part)
+    return partOf(decode(meta, new ObjectReadContext(blobs, lease, instanceId)), handle)
   } catch (error) {
     lease.end()
     throw error
@@ -84,17 +82,20 @@ function checkFile(fd: number, key: string): void {
   if (`${dev}:${ino}` !== key) throw new Error(`descriptor ${fd} is another file`)
 }
 
-/** Of a Table's batches, or those of one IPC stream, each has a handle of its own: the others are not wanted here. */
-function pick(value: unknown, part: number | undefined): unknown {
-  const values = Array.isArray(value) ? value : isTable(value) ? value.batches : undefined
-  if (values === undefined || (part === undefined && !Array.isArray(value))) return value
-  const wanted = part ?? 0
-  values.forEach((one, index) => index === wanted || release(one))
-  numberParts(values)
-  return values[wanted]
+/** The value whose handle has this number: all of `whole`, or a part of it, and then the others are not wanted here. */
+function partOf(whole: unknown, handle: number): unknown {
+  const values = valuesIn(whole)
+  const wanted = values.find(value => handleOf(value)?.number === handle)
+  if (wanted === undefined)
+    throw new VineyardError('ERR_VINEYARD_METADATA', 'the shared chunk is not in its object')
+  for (const value of values) if (value !== wanted) release(value)
+  return wanted
 }
 
-/** Buffers arrive as what they are made of. */
-function asBuffer(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
+/** What can be released by itself: a value, or the batches of a Table and the elements of an array. */
+function valuesIn(whole: unknown): object[] {
+  if (typeof whole !== 'object' || whole === null) return []
+  if (handleOf(whole) !== undefined) return [whole]
+  const parts: readonly unknown[] = Array.isArray(whole) ? whole : isTable(whole) ? whole.batches : []
+  return parts.flatMap(valuesIn)
 }

@@ -3,6 +3,7 @@ import type { Metadata, ReadContext } from '../objects/model.js'
 import { read } from '../objects/registry.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { decodeBatches } from '../streams/dataframe-stream.js'
+import type { CopiedValue } from './copied-value.js'
 
 /** How a value is made of metadata and blobs; functions cannot be sent. */
 export const decoders = { object: read, ipc: decodeBatches } satisfies Record<
@@ -15,8 +16,8 @@ export interface SharedMemory {
   decoder: keyof typeof decoders
   meta: Metadata
   instanceId: number | bigint
-  /** Of the values that come out of the decoder, the one that was shared. */
-  part: number | undefined
+  /** The number of the handle of what was shared, which may be a part of what comes out of the decoder. */
+  handle: number
   /** The descriptor of a memory file in this process, its identity, its size, and what of it is looked at. */
   views: { fd: number; key: string; length: number; offset: number; size: number }[]
   /** Id, index of the view, offset in it and size of each blob. */
@@ -32,6 +33,6 @@ export interface SharedChunk {
   readonly port: MessagePort
   /** @internal */
   readonly memory?: SharedMemory
-  /** @internal A chunk that is not in shared memory is cloned: Arrow IPC bytes, or the value. */
-  readonly copy?: { ipc: Uint8Array } | { value: unknown }
+  /** @internal A chunk that is not in shared memory, or consists of several that are. */
+  readonly copy?: CopiedValue
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { Table, type RecordBatch } from 'apache-arrow'
 import { expect } from 'chai'
 import {
@@ -17,6 +17,15 @@ import { numberedBatch, numberOf } from '../support/numbered.js'
 import { eventually } from '../support/settling.js'
 
 const bytes = 2 ** 20
+
+/** What another thread gets. */
+function passed(shared: SharedChunk): SharedChunk {
+  const { port1, port2 } = new MessageChannel()
+  port1.postMessage(shared, [shared.port])
+  const { message } = receiveMessageOnPort(port2) as { message: SharedChunk }
+  port1.close()
+  return message
+}
 
 onBothServers('Chunks shared with workers', '64Mi', bench => {
   const workers: Worker[] = []
@@ -147,13 +156,56 @@ onBothServers('Chunks shared with workers', '64Mi', bench => {
     expect(seen).to.deep.equal([7, 8, 7, 8, 'some bytes', 0])
   })
 
+  it('may be parts of an object, each of which is that part there', async () => {
+    const sent = [numberedBatch(3, bytes), numberedBatch(4, bytes)]
+    const before = leased()
+    const stream = await RecordBatchStream.create(client)
+    const writer = await stream.openWriter()
+    await writer.append(new Table(sent.slice(0, 1)))
+    await writer.append(await client.put(['text', new Float64Array(bytes / 8).fill(5), sent[1]]))
+    await writer.finish()
+    const reader = await stream.openReader()
+    const batch = (await reader.next()).value as RecordBatch
+    const [, numbers, inList] = (await reader.next()).value as unknown as [string, Float64Array, RecordBatch]
+    const table = await client.get<Table>(await client.put(new Table(sent)), { zeroCopy: true })
+    const chunks = [batch, numbers, inList, ...table.batches]
+    const shared = chunks.map(chunk => share(chunk))
+    expect(shared.map(one => 'memory' in one)).to.deep.equal([true, true, true, true, true])
+    const received = shared.map(one => receive<RecordBatch | Float64Array>(passed(one)))
+    for (const chunk of [...chunks, 'text']) release(chunk)
+    const values = received.map(chunk => (chunk instanceof Float64Array ? chunk.at(-1) : numberOf(chunk)))
+    expect(values).to.deep.equal([3, 5, 4, 3, 4])
+    expect(received.map(chunk => release(chunk))).to.deep.equal([true, true, true, true, true])
+    await eventually(() => leased() === before, 'the leases of the parts')
+    await reader.close()
+  })
+
+  it('may be values without memory, and wholes of several parts, which are copied', async () => {
+    const table = new Table([numberedBatch(1, 64), numberedBatch(2, 64)])
+    for (const value of ['text', 5, 2n ** 60n, true, null]) {
+      const stream = await RecordBatchStream.create<any>(client)
+      const writer = await stream.openWriter()
+      await writer.append(await client.put(value).then(id => id as never))
+      await writer.finish()
+      for await (const chunk of await stream.openReader())
+        expect(receive<unknown>(passed(share(chunk)))).to.equal(value)
+    }
+    const got = await client.get<Table>(await client.put(table))
+    const received = receive<Table>(passed(share(got)))
+    release(got)
+    expect(received.batches.map(numberOf)).to.deep.equal([1, 2])
+    expect(() => share(client))
+      .to.throw()
+      .with.property('code', 'ERR_VINEYARD_TYPE')
+  })
+
   it('refuses what has been released, and what was not shared', async () => {
     const [chunk] = (await batches(1)) as [RecordBatch]
     release(chunk)
     expect(() => share(chunk))
       .to.throw()
       .with.property('code', 'ERR_VINEYARD_RELEASED')
-    expect(() => share(undefined as never)).to.throw(TypeError)
+    expect(() => share(undefined)).to.throw(TypeError)
     expect(() => receive({} as never)).to.throw(TypeError)
   })
 })

@@ -44,8 +44,8 @@ export const table: ObjectType = {
    * A table without batches gets one without rows: Python cannot read a table that has none.
    */
   describe(value) {
-    const { schema, batches } = value as Table
-    const stored: readonly RecordBatch[] = batches.length > 0 ? batches : [batchWithoutRows(schema)]
+    const { schema } = value as Table
+    const stored = storedBatches(value as Table)
     const [first] = stored
     const types = first === undefined ? [] : columnTypes(first)
     const schemaDraft = describeSchema(schema, types)
@@ -76,6 +76,11 @@ export const table: ObjectType = {
       members
     )
   }
+}
+
+/** The batches of a table; one without rows where it has none, which nothing else would know the schema of. */
+export function storedBatches({ schema, batches }: Table): readonly RecordBatch[] {
+  return batches.length > 0 ? batches : [batchWithoutRows(schema)]
 }
 
 function batchWithoutRows(schema: Schema): RecordBatch {
