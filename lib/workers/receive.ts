@@ -39,6 +39,7 @@ function checkShared(shared: SharedChunk): SharedChunk {
 
 function valueOf(shared: SharedChunk, memory: SharedMemory): unknown {
   const views = mapViews(memory, shared.port)
+  // In the thread that shared it, the port would be closed if all of `shared` were collected.
   const lease = new Lease(views, () => shared.port.close())
   try {
     const blobs = new Map<ObjectId, Uint8Array>()

@@ -10,9 +10,9 @@ import { decoders, type SharedChunk, type SharedMemory } from './shared-chunk.js
  * `worker.postMessage(shared, [shared.port])`, and there `receive(shared)`. The shared memory is kept until this thread
  * has released its chunk and the other one has released what it received, was terminated, or never got it. A chunk that
  * was copied out of shared memory is copied, as are texts, numbers, and wholes whose parts are released one by one (a
- * Table, an array of values). Whoever does not send it after all calls `shared.port.close()`. Throws
- * ERR_VINEYARD_RELEASED for a chunk that has been released, and ERR_VINEYARD_TYPE for a value that cannot be copied, such
- * as a stream.
+ * Table, an array of values). Whoever does not send it after all, or posted it to a worker that had ended, calls
+ * `shared.port.close()`, or waits until `shared` is collected. Throws ERR_VINEYARD_RELEASED for a chunk that has been
+ * released, and ERR_VINEYARD_TYPE for a value that cannot be copied, such as a stream.
  */
 export function share(chunk: unknown): SharedChunk {
   if (chunk === undefined || typeof chunk === 'function' || typeof chunk === 'symbol') {
@@ -23,19 +23,27 @@ export function share(chunk: unknown): SharedChunk {
   const lease = handle?.owner
   if (handle === undefined || !(lease instanceof Lease) || lease.source === undefined) {
     const copy = copyValue(chunk)
-    return { port: portOf(() => {}), copy }
+    return { port: portOf(copy, () => {}), copy }
   }
   const memory = describeMemory(lease, lease.source, handle.number)
   const held = lease.handle()
-  return { port: portOf(() => held.release()), memory }
+  return { port: portOf(memory, () => held.release()), memory }
 }
 
-/** A port to send; `closed` runs when it closes, wherever it is then. */
-function portOf(closed: () => void): MessagePort {
+/**
+ * Closes the ports of what nobody can send any more: what was posted to a worker that had ended is not transferred, and
+ * nothing else would ever close its port. That of what has been transferred is detached, and closing it does nothing.
+ */
+const forgotten = new FinalizationRegistry<MessagePort>(port => port.close())
+
+/** A port to send with `content`; `closed` runs when it closes, wherever it is then. */
+function portOf(content: object, closed: () => void): MessagePort {
   const { port1, port2 } = new MessageChannel()
   // Nobody sends anything: that a port closes is the message. It must not keep the process alive.
   port1.unref()
   port1.once('close', closed)
+  // Not the shared object, which users may take apart.
+  forgotten.register(content, port2)
   return port2
 }
 

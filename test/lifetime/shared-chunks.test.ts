@@ -199,6 +199,41 @@ onBothServers('Chunks shared with workers', '64Mi', bench => {
       .with.property('code', 'ERR_VINEYARD_TYPE')
   })
 
+  it('come back when they were sent to a worker that had ended, or forgotten', async function () {
+    if (globalThis.gc === undefined) this.skip()
+    const before = leased()
+    const worker = startWorker()
+    await worker.terminate()
+    const send = async (): Promise<void> => {
+      for (const chunk of await batches(2)) {
+        const shared = share(chunk)
+        worker.postMessage(shared, [shared.port])
+        share(chunk)
+        release(chunk)
+      }
+    }
+    await send()
+    expect(leased()).to.be.above(before)
+    await eventually(() => {
+      globalThis.gc?.()
+      return leased() === before
+    }, 'the leases of what nobody got')
+  })
+
+  it('stay intact in the thread that shared them while what was received is held', async () => {
+    const [chunk] = (await batches(1)) as [RecordBatch]
+    const before = leased()
+    const received = ((): RecordBatch => receive(share(chunk)))()
+    release(chunk)
+    for (let turn = 0; turn < 5; turn += 1) {
+      globalThis.gc?.()
+      await client.status()
+    }
+    expect(leased()).to.equal(before)
+    expect(numberOf(received)).to.equal(0)
+    expect(release(received)).to.equal(true)
+  })
+
   it('refuses what has been released, and what was not shared', async () => {
     const [chunk] = (await batches(1)) as [RecordBatch]
     release(chunk)
