@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Client } from '../client/client.js'
 import { sumOfStats, type StreamStats } from '../client/counters.js'
 import { deleteData } from '../client/requests/metadata.js'
@@ -92,7 +93,9 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     }
     const open = async (origin: Origin, signal: AbortSignal): Promise<ChunkSource<ReadFrom<Member>>> => {
       const options = { ...readerOptions, signal }
-      return new MergedSource(await openAll(leaves, leaf => leaf.connectReader(this.client, options, origin)))
+      const open = (leaf: VineyardStream<any, any, any>): ReturnType<typeof leaf.connectReader> =>
+        leaf.connectReader(this.client, options, origin)
+      return new MergedSource(await openAll(leaves, open, signal))
     }
     return new ChunkReadable(open, readAhead(streamOptions, leaves))
   }
@@ -109,10 +112,9 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     const partitioned = partitionOf(partition === 'local' ? undefined : partition, leaves.length)
     const open = async (signal: AbortSignal): Promise<ChunkSink<unknown>> => {
       const options = { ...writerOptions, signal }
-      return new PartitionedSink(
-        await openAll(leaves, leaf => leaf.openWriter(this.client, options)),
-        partitioned
-      )
+      const open = (leaf: VineyardStream<any, any, any>): ReturnType<typeof leaf.openWriter> =>
+        leaf.openWriter(this.client, options)
+      return new PartitionedSink(await openAll(leaves, open, signal), partitioned)
     }
     return new ChunkWritable(open, streamOptions)
   }
@@ -158,11 +160,16 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
   }
 }
 
-/** Opens one end of every stream; if one cannot be opened, those that could are closed again. */
+/**
+ * Opens one end of every stream; if one cannot be opened, those that could are closed again. `signal`, which no user has,
+ * is what `open` gives to each: that there are many listeners is no leak, which Node would warn of.
+ */
 async function openAll<End extends { close(): Promise<void> }>(
   streams: readonly VineyardStream<any, any, any>[],
-  open: (stream: VineyardStream<any, any, any>) => Promise<End>
+  open: (stream: VineyardStream<any, any, any>) => Promise<End>,
+  signal: AbortSignal
 ): Promise<End[]> {
+  setMaxListeners(0, signal)
   const results = await Promise.allSettled(streams.map(open))
   const failed = results.find(result => result.status === 'rejected')
   const opened = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))

@@ -40,6 +40,21 @@ onEveryWay('Groups of streams', '64Mi', bench => {
     await out.drop()
   })
 
+  it('opens many members without a warning of listeners that leak', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', onWarning)
+    try {
+      const group = await ParallelStream.create(await bench.client(), 12, RecordBatchStream)
+      group.createWriteStream().end()
+      expect(await group.createReadStream().toArray()).to.deep.equal([])
+      await group.drop()
+    } finally {
+      process.off('warning', onWarning)
+    }
+    expect(warnings).to.deep.equal([])
+  })
+
   it('sends rows with equal values of a column to the same member', async () => {
     const out = await ParallelStream.create(await bench.client(), 3, DataframeStream)
     const into = await (await bench.client()).get<ParallelStream>(out.id)
