@@ -87,7 +87,7 @@ async function inWorker(): Promise<unknown> {
      })`,
     { eval: true }
   )
-  const shared = share(value as Buffer)
+  const shared = share(value)
   release(value)
   worker.postMessage(shared, [shared.port])
   const answer: unknown = await new Promise(resolve => worker.once('message', resolve))
