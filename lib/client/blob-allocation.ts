@@ -60,7 +60,7 @@ export async function uploadBlobs(
 ): Promise<Payload[]> {
   const wanted = drafts.filter(draft => draft.size > 0)
   const upload = (draft: BlobDraft) => (): Promise<Payload> =>
-    createRemoteBuffer(connection, draft.size, () => bytesOf(draft))
+    createRemoteBuffer(connection, draft.size, () => bytesOf(draft), options.scoped)
   const made = await makePatiently(connection, wanted, wanted.map(upload), options)
   return inPlaces(
     drafts.map(({ size }) => size),

@@ -143,6 +143,11 @@ export class Connection {
     return !(this.#channel instanceof TcpChannel) && (this.#channel as Channel).peer.pid !== 0
   }
 
+  /** Whether the server, if it is the store, knows what `scoped` means: over TCP it does not say that it is. */
+  get scopes(): boolean {
+    return this.extended || this.remote
+  }
+
   get closed(): boolean {
     return this.#failure !== undefined || this.#closing
   }
@@ -349,7 +354,7 @@ export class Connection {
   }
 
   async #register(settings: ConnectionSettings): Promise<void> {
-    const reply = await this.request(registration(settings, this.remote), 'register_reply')
+    const reply = await this.request(registration(settings), 'register_reply')
     this.#info = readRegistration(reply)
     if (this.#exchange !== undefined)
       this.#exchange.compresses = settings.compression && reply['support_rpc_compression'] === true

@@ -101,7 +101,7 @@ async function createLevels(
     const created = await createData(
       connection,
       objects.map(object => metadataOf(object, ids, connection.info.instanceId)),
-      connection.extended && (options.scopedRoot || !objects.includes(draft as ObjectDraft))
+      connection.scopes && (options.scopedRoot || !objects.includes(draft as ObjectDraft))
     )
     objects.forEach((object, index) => ids.set(object, created[index] as ObjectId))
     parts.push(...created)

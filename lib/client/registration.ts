@@ -14,8 +14,8 @@ export interface ServerInfo {
   extension: number
 }
 
-/** The first request of a connection. `remote`: memory is not shared with the server. */
-export function registration(settings: ConnectionSettings, remote: boolean): RequestBody {
+/** The first request of a connection. */
+export function registration(settings: ConnectionSettings): RequestBody {
   return {
     type: 'register_request',
     version: '0.24.2',
@@ -23,8 +23,8 @@ export function registration(settings: ConnectionSettings, remote: boolean): Req
     session_id: 0,
     username: settings.username,
     password: settings.password,
-    // What it is about is shared memory.
-    [extensionField]: settings.extensions && !remote ? extensionVersion : undefined
+    // Also over TCP, where it is not answered: it tells what `scoped` means.
+    [extensionField]: settings.extensions ? extensionVersion : undefined
   }
 }
 

@@ -1,10 +1,14 @@
 /**
  * What this package's client and store say to each other beyond the standard protocol. Both keep to the standard where
- * the other end is somebody else: real peers ignore the unknown field in the registration, and nothing else is ever sent
- * to a connection that has not agreed.
+ * the other end is somebody else: real peers ignore the unknown field in the registration, and nothing else, but `scoped`
+ * over TCP, is ever sent to a connection that has not agreed.
  *
  * Agreement: `register_request` carries `vineyard_streams: extensionVersion`, the reply answers the same field with the
- * version that both understand. On such a connection
+ * version that both understand. Over TCP it is not answered, because nearly all of this is about shared memory; but from a
+ * client that sent it the store heeds `scoped: true`, in `create_datas_request` and as below in `create_remote_buffer(s)_request`:
+ * what a killed writer had uploaded and not pushed goes with its connection. A vineyardd ignores the field.
+ *
+ * On a connection that has agreed
  *
  * - every blob that a `get_buffers_reply` names is leased to the connection, counted: its memory is kept, whatever is
  *   deleted, until `release_leases` gave every count back or the connection closes;

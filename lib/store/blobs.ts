@@ -126,7 +126,8 @@ export class Blobs {
     if (scoped) {
       blob.scope = creator
       creator.scoped.add(blob)
-      this.#ahead.add(creator)
+      // What is uploaded over TCP is in use at once, and such a connection cannot be asked.
+      if (creator.extension > 0) this.#ahead.add(creator)
     }
     this.onCreated(blob.id)
     return blob

@@ -14,6 +14,8 @@ export class Peer {
   pid: number | undefined
   /** Version of the extension that was agreed on, 0 where the other end is somebody else's client. */
   extension = 0
+  /** It is a client of this package, over whatever: `scoped` in its requests means something. */
+  scopes = false
   closed = false
   /** Blobs this connection holds memory of, with the count that it has to give back. */
   readonly leases = new Map<ObjectId, { blob: Blob; count: number }>()

@@ -12,7 +12,10 @@ export const notesTypename = 'vineyard::NodeStreamNotes'
 /** The member with the notes, where they are in shared memory. */
 export const namesMember = 'names'
 
-/** Makes an object for the notes of this process on a stream. */
+/**
+ * Makes an object for the notes of this process on a stream. The store needs none, which a connection over TCP cannot know:
+ * it deletes them with the connection.
+ */
 export async function createNotes(
   connection: Connection,
   stream: ObjectId,
@@ -27,7 +30,7 @@ export async function createNotes(
     owner: ownIdentity(),
     ...members
   }
-  const [id] = await createData(connection, [content])
+  const [id] = await createData(connection, [content], connection.scopes)
   return id as ObjectId
 }
 

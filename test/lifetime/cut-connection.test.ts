@@ -1,9 +1,10 @@
 import { expect } from 'chai'
-import { connect, RecordBatchStream, release, type Client } from 'vineyard-streams'
+import { ByteStream, connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
 import { FrameProxy } from '../support/frame-proxy.js'
 import { rejection } from '../support/rejection.js'
-import { memoryReturns } from '../support/settling.js'
+import { holdingsOf, memoryReturns, settled, type Holdings } from '../support/settling.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
 
 /** How many times each of these answers is what a chunk's producer waits for: three columns, their objects, the batch. */
@@ -75,5 +76,76 @@ describe('A writer that loses its own connection to a vineyardd', () => {
     await writer.close()
     await memoryReturns(observer, 0)
     await stream.drop()
+  })
+})
+
+/** The same over TCP, where the line is cut before the store gets so many of these requests: three columns, their objects, the push. */
+const requests: [type: string, nth: number][] = [
+  ['create_remote_buffer_request', 3],
+  ['create_datas_request', 1],
+  ['create_datas_request', 2],
+  ['push_next_stream_chunk_request', 1]
+]
+
+describe('A client over TCP that loses its line to the store', () => {
+  let store: Store
+  let proxy: TcpProxy
+  let near: Client
+  let far: Client
+  let before: Holdings
+
+  beforeEach(async () => {
+    store = await Store.start({ size: '16Mi', rpc: { port: 0 } })
+    proxy = await TcpProxy.start(`tcp://${store.rpcEndpoint}`)
+    near = await connect(store.socket)
+    before = await holdingsOf(store)
+    far = await connect(proxy.address)
+  })
+  afterEach(async () => {
+    await Promise.all([far?.close(), near?.close()])
+    proxy?.close()
+    await store?.close()
+  })
+
+  const kinds = [
+    { Type: RecordBatchStream, chunk: (seed: number) => seedBatch(seed, 1000), cuts: requests },
+    { Type: ByteStream, chunk: (seed: number) => Buffer.alloc(1000, seed), cuts: requests.slice(3) }
+  ]
+  for (const { Type, chunk, cuts } of kinds) {
+    for (const [type, nth] of cuts) {
+      it(`leaves nothing as the writer of a ${Type.name}: before ${type} number ${nth} of a chunk`, async () => {
+        const stream = await Type.create(near)
+        const writer = await (await far.get(stream.id)).openWriter()
+        const reader = await stream.openReader()
+        await writer.append(chunk(0))
+        proxy.cutAt(`"${type}"`, nth)
+        expect(await rejection(writer.append(chunk(1)))).to.have.property(
+          'code',
+          'ERR_VINEYARD_CONNECTION_LOST'
+        )
+        await writer.close()
+        release((await reader.next()).value)
+        expect(await rejection(reader.next())).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
+        await reader.close()
+        await stream.drop()
+        await settled(store, before)
+      })
+    }
+  }
+
+  it('leaves what it has put, and what readers have not taken yet', async () => {
+    const stream = await ByteStream.create(near)
+    const writer = await (await far.get(stream.id)).openWriter()
+    await writer.append(Buffer.from('chunk'))
+    const ids = [await far.put(Buffer.from('bytes')), await far.put(seedBatch(0, 10))]
+    proxy.cut()
+    await far.close()
+    const reader = await stream.openReader()
+    expect((await reader.next()).value?.toString()).to.equal('chunk')
+    expect(await rejection(reader.next())).to.have.property('code', 'ERR_VINEYARD_STREAM_FAILED')
+    await reader.close()
+    const [bytes, batch] = await Promise.all(ids.map(id => near.get(id)))
+    expect(String(bytes)).to.equal('bytes')
+    expect(batch).to.have.property('numRows', 10)
   })
 })

@@ -8,6 +8,8 @@ export class TcpProxy {
   readonly #sockets = new Set<Duplex>()
   /** Bytes that still pass, in both directions together. */
   #left = Infinity
+  /** What is not passed on, but ends everything, when it goes by so many times. */
+  #trap: { text: string; left: number } | undefined
 
   private constructor(server: Server) {
     this.#server = server
@@ -34,6 +36,11 @@ export class TcpProxy {
   /** Ends all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Ends all connections instead of passing on the `nth` frame in which this text stands. */
+  cutAt(text: string, nth: number): void {
+    this.#trap = { text, left: nth }
   }
 
   /** Nothing passes any more, and nobody is told. */
@@ -68,10 +75,20 @@ export class TcpProxy {
       from.on('data', (bytes: Buffer) => {
         this.#left -= bytes.length
         if (this.#left < 0) this.silence()
+        if (this.#springs(bytes)) this.cut()
       })
       if (delay(1) === 0) from.pipe(to)
       else from.pipe(later(delay)).pipe(to)
     }
+  }
+
+  #springs(bytes: Buffer): boolean {
+    const trap = this.#trap
+    if (trap === undefined || !bytes.includes(trap.text)) return false
+    trap.left -= 1
+    if (trap.left > 0) return false
+    this.#trap = undefined
+    return true
   }
 }
 

@@ -83,14 +83,23 @@ export async function getBuffers(
   return arrayOf(reply, 'payloads').map(decodePayload)
 }
 
-/** Over TCP: a sealed blob with the bytes that `bytes` gives when its turn has come. */
+/**
+ * Over TCP: a sealed blob with the bytes that `bytes` gives when its turn has come. `scoped` is the store's extension, as in
+ * `createBuffers`; a vineyardd ignores it.
+ */
 export async function createRemoteBuffer(
   connection: Connection,
   size: number,
-  bytes: () => BlobBytes
+  bytes: () => BlobBytes,
+  scoped = false
 ): Promise<Payload> {
   const reply = await connection.upload(
-    { type: 'create_remote_buffer_request', size, compress: connection.compresses },
+    {
+      type: 'create_remote_buffer_request',
+      size,
+      compress: connection.compresses,
+      scoped: scoped || undefined
+    },
     'create_buffer_reply',
     () => [bytes()]
   )

@@ -8,7 +8,10 @@ import type { Connection, Requester } from '../connection.js'
 import { divide } from '../divide.js'
 import { manyOf } from './reply-fields.js'
 
-/** `scoped` is the store's extension: objects that go with the connection unless something takes them over. */
+/**
+ * `scoped` is the store's extension: objects that go with the connection unless something takes them over. A vineyardd
+ * ignores it.
+ */
 export async function createData(
   connection: Connection,
   contents: readonly Stringifiable[],

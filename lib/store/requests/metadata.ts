@@ -56,7 +56,7 @@ const createData: Handler = (request, { engine }) => {
 }
 
 const createDatas: Handler = (request, { engine, peer }) => {
-  const scoped = peer.extension > 0 && readFlag(request, 'scoped')
+  const scoped = peer.scopes && readFlag(request, 'scoped')
   const created = engine.metadata.create(readArray(request, 'contents', maxObjects))
   if (scoped) for (const { record } of created) engine.scopeObject(record, peer)
   const ids = created.map(({ record }) => record.decimal)

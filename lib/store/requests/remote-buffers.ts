@@ -38,7 +38,9 @@ function upload(
   const { engine, peer } = context
   checkTcp(request, peer)
   const compressed = readFlag(request, 'compress')
-  const made = createAll(sizes, false, 'now', context)
+  // Nobody but its client hears of a blob before it is pushed or becomes a member: if that dies before, nobody would free it.
+  const scoped = peer.scopes && readFlag(request, 'scoped')
+  const made = createAll(sizes, scoped, 'now', context)
   if (!made)
     throw noMemory(
       sizes.reduce((sum, size) => sum + size, 0),

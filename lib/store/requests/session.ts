@@ -37,8 +37,10 @@ const register: Handler = (request, { peer, facts }) => {
     throw new RequestError(Status.ConnectionError, 'wrong user name or password')
   }
   peer.registered = true
-  // What the extension is about is shared memory, which a TCP connection has not.
-  peer.extension = peer.carriesFds ? agreedVersion(request) : 0
+  const version = agreedVersion(request)
+  peer.scopes = version > 0
+  // What the rest of the extension is about is shared memory, which a TCP connection has not.
+  peer.extension = peer.carriesFds ? version : 0
   const extension = peer.extension > 0 ? `,"${extensionField}":${peer.extension}` : ''
   return (
     `{"instance_id":0,"ipc_socket":${JSON.stringify(facts.socket)},"rpc_endpoint":${JSON.stringify(facts.rpcEndpoint)},` +

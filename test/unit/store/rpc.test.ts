@@ -6,6 +6,7 @@ import { parseJson, stringifyJson, type Stringifiable } from '#dist/protocol/jso
 import { CompressedReceiver, PlainReceiver, sendBlobs } from '#dist/rpc/blob-transfer.js'
 import { TcpChannel } from '#dist/rpc/tcp-channel.js'
 import { RawClient } from './raw-client.js'
+import { blobMember } from './support.js'
 
 /** A TCP client that sends what it is told. */
 class TcpClient {
@@ -240,6 +241,66 @@ describe('RPC of the store', () => {
     await client.channel.sendRaw(Buffer.alloc(1_000_000))
     expect((await store.status()).memoryUsage).to.equal(before + 5_000_000)
     client.close()
+    while ((await store.status()).memoryUsage > before);
+  })
+
+  for (const [who, fields, survives] of [
+    ['who asks for that', { vineyard_streams: 1 }, false],
+    ["somebody else, whose field is nobody's business", {}, true]
+  ] as const) {
+    it(`${survives ? 'keeps' : 'frees'} scoped blobs and objects at the end of the connection of ${who}`, async () => {
+      const before = (await store.status()).memoryUsage
+      const near = await RawClient.connect(store.socket)
+      const one = await TcpClient.connect(endpoint, fields)
+      const upload = async (): Promise<bigint> => {
+        one.send('create_remote_buffer_request', { size: 10, scoped: true })
+        await one.next()
+        void one.channel.sendRaw(Buffer.alloc(10))
+        return (await one.next()).id
+      }
+      const scopedObject = async (content = {}): Promise<bigint> => {
+        const contents = [{ typename: 'T', instance_id: 0, ...content }]
+        return (await one.ask('create_datas_request', { num: 1, contents, scoped: true })).ids[0]
+      }
+      const member = async (): Promise<object> => ({ data: blobMember(await upload()) })
+      const { id: stream } = await near.ask('create_data_request', {
+        content: { typename: 'S', instance_id: 0 }
+      })
+      await near.ask('create_stream_request', { object_id: stream })
+      const pushed = [await upload(), await scopedObject(await member())]
+      for (const chunk of pushed) await one.ask('push_next_stream_chunk_request', { id: stream, chunk })
+      const { id: owner } = await one.ask('create_data_request', {
+        content: { typename: 'T', instance_id: 0, ...(await member()) }
+      })
+      const persisted = await scopedObject()
+      await one.ask('persist_request', { id: persisted })
+      const left = [await upload(), await scopedObject(await member())]
+      const { rpcConnections } = await store.status()
+      one.close()
+      while ((await store.status()).rpcConnections === rpcConnections);
+      const existing = async (ids: readonly bigint[]): Promise<boolean[]> => {
+        const found: boolean[] = []
+        for (const id of ids) found.push((await near.ask('exists_request', { id })).exists)
+        return found
+      }
+      expect(await existing([...pushed, owner, persisted])).to.deep.equal([true, true, true, true])
+      expect(await existing(left)).to.deep.equal([survives, survives])
+      await near.ask('drop_stream_request', { id: stream })
+      await near.ask('del_data_request', { id: [stream, owner, persisted, ...left] })
+      near.close()
+      expect((await store.status()).memoryUsage).to.equal(before)
+    })
+  }
+
+  it('does not take what is scoped and uploaded for memory that could be given up', async () => {
+    const before = (await store.status()).memoryUsage
+    const one = await TcpClient.connect(endpoint, { vineyard_streams: 1 })
+    await one.ask('create_remote_buffer_request', { size: 10_000_000, scoped: true })
+    // At once, and without an event that this connection would take for a reply.
+    expect((await client.ask('create_buffer_request', { size: 2 ** 25 - 1000 })).code).to.equal(41)
+    void one.channel.sendRaw(Buffer.alloc(10_000_000))
+    expect((await one.next()).type).to.equal('create_buffer_reply')
+    one.close()
     while ((await store.status()).memoryUsage > before);
   })
 
