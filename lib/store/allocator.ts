@@ -91,6 +91,18 @@ export class Allocator {
     this.#release(block)
   }
 
+  /** Whether `bytes` would be free in all, and `stretch` of them side by side, if these blocks were given back. */
+  wouldFit(freed: ReadonlySet<Block>, bytes: number, stretch: number): boolean {
+    let free = this.#size - this.#used
+    for (const { size } of freed) free += size
+    if (free < Math.ceil(bytes / alignment)) return false
+    const wanted = Math.ceil(stretch / alignment)
+    let run = this.#size - this.#frontier
+    for (let block = this.#last; block && run < wanted; block = block.before)
+      run = block.free || freed.has(block) ? run + block.size : 0
+    return run >= wanted
+  }
+
   /** Gives back what a block has beyond `bytes` (> 0). */
   shrink(block: Block, bytes: number): void {
     const size = Math.ceil(bytes / alignment)

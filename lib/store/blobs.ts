@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8'
 import { Status } from '../errors.js'
 import { emptyBlobId, invalidId, type ObjectId } from '../protocol/ids.js'
+import type { Block } from './allocator.js'
 import { Blob } from './blob.js'
 import type { IdGenerator } from './id-generator.js'
 import { KeptChunks } from './kept-chunks.js'
@@ -35,6 +36,8 @@ export class Blobs {
 
   /** Called when memory has gone back to the pool. */
   onFreed: () => void = () => {}
+  /** Called when nobody holds a blob any more that exists: to delete it, or its parts, may free its memory now. */
+  onReleased: () => void = () => {}
   /** Called for a blob that has just come into being. */
   onCreated: (id: ObjectId) => void = () => {}
   /** Whether a reader can free memory by going on: then nothing that is kept is given up for who can wait for it. */
@@ -102,6 +105,11 @@ export class Blobs {
   /** Whether `footprint` bytes could be free, as far as sums can tell. */
   mayFit(footprint: number): boolean {
     return this.#kept.size > 0 || footprint <= this.#pool.size - this.#pool.used
+  }
+
+  /** Whether there would be so much memory if these blocks were freed, `stretch` bytes of it in one piece. */
+  wouldFit(freed: ReadonlySet<Block>, bytes: number, stretch: number): boolean {
+    return this.#pool.wouldFit(freed, bytes, stretch)
   }
 
   /**
@@ -179,6 +187,7 @@ export class Blobs {
     blob.creator = undefined
     if (blob.deleted) this.unscope(blob)
     this.#freeUnused(blob)
+    if (blob.parts > 0) this.onReleased()
   }
 
   /** The same for what others have deleted: the connection is about to hear that there is no such blob. */
@@ -316,6 +325,7 @@ export class Blobs {
     if (blob.leases > 0) return
     this.#leasedBytes -= blob.size
     this.#freeUnused(blob)
+    if (!blob.deleted || blob.parts > 0) this.onReleased()
   }
 
   #freeUnused(blob: Blob): void {

@@ -3,7 +3,7 @@ import { Blobs } from './blobs.js'
 import { CompactChunks } from './compact-chunks.js'
 import type { DeletionOptions } from './deletion.js'
 import { IdGenerator } from './id-generator.js'
-import { MemoryQueue } from './memory-queue.js'
+import { MemoryQueue, type MemoryRequest } from './memory-queue.js'
 import { Metadata } from './metadata.js'
 import { Names } from './names.js'
 import type { ObjectRecord } from './object-record.js'
@@ -13,6 +13,7 @@ import { PoolBytes } from './pool-bytes.js'
 import type { Chunk } from './streams/stream.js'
 import { Streams } from './streams/streams.js'
 import { Waits } from './waits.js'
+import { WouldFree } from './would-free.js'
 
 /** The store without its connections: memory, metadata, names and streams, and what they do to each other. */
 export class Engine {
@@ -44,12 +45,17 @@ export class Engine {
     this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes)
     this.metadata.makeLazily = id => this.compact.materialise(id)
     this.names = new Names(this.metadata)
-    this.streams = new Streams(this.blobs, this.metadata, this.memory, (chunk, reader) =>
-      this.deleteChunk(chunk, reader)
+    this.streams = new Streams(
+      this.blobs,
+      this.metadata,
+      this.memory,
+      (chunk, reader) => this.deleteChunk(chunk, reader),
+      (chunks, request) => this.#wouldFit(chunks, request)
     )
     this.streams.writing.onPushed = id => this.unscopeObject(this.metadata.find(id))
     this.memory.onWait = () => this.blobs.askForMemory()
     this.blobs.onFreed = () => this.memory.freed()
+    this.blobs.onReleased = () => this.memory.reconsider()
     this.blobs.onCreated = id => this.objectWaits.arrived(id)
     this.blobs.mayWaitForReaders = () => this.streams.table.consumable && !this.memory.stalled
     this.metadata.onCreated = record => {
@@ -83,6 +89,12 @@ export class Engine {
     if (isBlobId(id)) this.deleteBlob(id, undefined, reader)
     else if (!this.compact.delete(id)) this.delete([id], { force: false, deep: true }, undefined, reader)
     if (block) this.blobs.unshare(block)
+  }
+
+  #wouldFit(chunks: readonly Chunk[], { bytes, stretch = bytes, spare = 0 }: MemoryRequest): boolean {
+    const freed = new WouldFree(this.blobs, this.metadata, this.compact)
+    for (const chunk of chunks) freed.add(chunk)
+    return this.blobs.wouldFit(freed.blocks(), bytes + spare, stretch)
   }
 
   /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */

@@ -35,6 +35,10 @@ export class Fifo<T> {
     return sum
   }
 
+  *[Symbol.iterator](): Generator<T> {
+    for (let i = this.#head; i < this.#items.length; i += 1) yield this.#items[i] as T
+  }
+
   clear(): void {
     this.#items = []
     this.#head = 0

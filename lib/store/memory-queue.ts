@@ -17,6 +17,10 @@ export interface MemoryRequest {
   readonly waiting: Waiting
   /** The memory that it wants, in bytes. */
   readonly bytes: number
+  /** What of it has to be in one piece: all of it, where the request does not say. */
+  readonly stretch?: number
+  /** What it leaves free besides. */
+  readonly spare?: number
   /** The stream it writes to, where the request says so. */
   readonly stream: Stream | undefined
   /** It is not a writer's, cannot wait long, and does not stand behind those that can. */
@@ -58,8 +62,12 @@ export class MemoryQueue {
   #old = Infinity
   #timer: NodeJS.Timeout | undefined
   #pumpScheduled = false
+  /** Something came free since the requests were looked at. */
+  #freed = false
   /** What a failing attempt frees is only what it had taken itself; after one that succeeds the next is tried anyway. */
   #attempting = false
+  /** Whether all that can be given up for a request would make room for it: nothing is given up in vain. */
+  helps: (request: MemoryRequest) => boolean = () => false
   /** Frees something, if it can be given up for the request. False where nothing can. */
   relieve: (request: MemoryRequest) => boolean = () => false
 
@@ -96,12 +104,21 @@ export class MemoryQueue {
 
   /** Some memory has been freed. The waiting requests are looked at when what is going on has finished. */
   freed(): void {
+    if (this.#requests.size === 0 || this.#attempting) return
+    this.#freed = true
+    this.reconsider()
+  }
+
+  /** What could not be given up for a request before may help now. */
+  reconsider(): void {
     if (this.#requests.size === 0 || this.#pumpScheduled || this.#attempting) return
     this.#pumpScheduled = true
     queueMicrotask(() => {
       this.#pumpScheduled = false
+      const freed = this.#freed
+      this.#freed = false
       this.#pump()
-      this.#progress()
+      if (freed) this.#progress()
     })
   }
 
@@ -120,9 +137,9 @@ export class MemoryQueue {
   #attempt(request: MemoryRequest): boolean {
     this.#attempting = true
     try {
-      do {
-        if (request.attempt()) return true
-      } while (this.relieve(request))
+      if (request.attempt()) return true
+      if (!this.helps(request)) return false
+      while (this.relieve(request)) if (request.attempt()) return true
       return false
     } finally {
       this.#attempting = false

@@ -57,6 +57,11 @@ export class Pool {
     this.#allocator.shrink(block, bytes)
   }
 
+  /** Whether there would be so much memory if these blocks were freed, `stretch` bytes of it in one piece. */
+  wouldFit(freed: ReadonlySet<Block>, bytes: number, stretch: number): boolean {
+    return this.#allocator.wouldFit(freed, bytes, stretch)
+  }
+
   /** Gives the pages that no block uses back to the system. Returns how many bytes that were. */
   trim(): number {
     let freed = 0

@@ -81,7 +81,7 @@ const createBuffers: Handler = (request, context) => {
     waiting.settle(() => announce(sizes, made, context))
     return true
   }
-  engine.memory.add({ peer, waiting, bytes: footprint, stream, attempt })
+  engine.memory.add({ peer, waiting, bytes: footprint, stretch: Math.max(...sizes), stream, attempt })
   return waiting
 }
 

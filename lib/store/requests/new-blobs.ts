@@ -76,7 +76,7 @@ export function createNow(
     return false
   }
   waiting.onEnd(() => clearTimeout(timer))
-  memory.add({ peer, waiting, bytes, stream: undefined, urgent: true, attempt })
+  memory.add({ peer, waiting, bytes, stretch: Math.max(...sizes), stream: undefined, urgent: true, attempt })
   return waiting
 }
 

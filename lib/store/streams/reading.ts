@@ -27,8 +27,8 @@ export class StreamReading {
   readonly #aheadBytes: number
   /** Called when a reader has been told of the end of its stream. */
   onEnd: () => void = () => {}
-  /** Called when a reader that would be faster than others has nothing left to do. */
-  onIdle: () => void = () => {}
+  /** Called when more can be given up of a stream whose writer does not wait for its readers. */
+  onMoved: () => void = () => {}
 
   /** `memory` is the size of the store. */
   constructor(table: StreamTable, consumption: Consumption, slow: SlowReaders, memory: number) {
@@ -146,6 +146,7 @@ export class StreamReading {
   moved(stream: Stream): void {
     const demanded = stream.demand !== undefined
     this.#slow.relieve(stream)
+    if (stream.sharing.policy !== 'wait') this.onMoved()
     this.#consumption.tell(stream, demanded && stream.demand === undefined)
     this.#table.note(stream)
   }
@@ -154,9 +155,7 @@ export class StreamReading {
     seat.safeUntil = performance.now() + catchUp
     // Nothing else may move until then.
     const timer = setTimeout(() => {
-      if (!this.#table.has(stream)) return
-      this.moved(stream)
-      this.onIdle()
+      if (this.#table.has(stream)) this.moved(stream)
     }, catchUp + 1)
     timer.unref()
   }
@@ -232,7 +231,6 @@ export class StreamReading {
       this.#consumption.left(stream, held.chunk, held.reader)
     }
     this.moved(stream)
-    if (stream.sharing.policy === 'evict' && seat.backlog === 0) this.onIdle()
   }
 }
 

@@ -2,7 +2,7 @@ import { Status } from '../../errors.js'
 import { RequestError } from '../request-error.js'
 import type { Consumption } from './consumption.js'
 import type { Seat } from './seat.js'
-import type { Stream } from './stream.js'
+import type { Chunk, QueuedChunk, Stream } from './stream.js'
 
 /**
  * What is done about a reader that the others and the writer would have to wait for, by the policy of the stream: `drop`
@@ -26,6 +26,18 @@ export class SlowReaders {
     }
     if (stream.consumedChunks >= demand.chunks && stream.consumedBytes >= demand.bytes)
       stream.demand = undefined
+  }
+
+  /** The chunks that nobody would need any more if everything were given up that `giveUp` can. */
+  expendable(stream: Stream): Chunk[] {
+    switch (stream.sharing.policy) {
+      case 'wait':
+        return []
+      case 'drop':
+        return neededOnlyBy(stream.seats.map(({ ready }) => [...ready]))
+      case 'evict':
+        return neededOnlyBy(this.#evictable(stream).map(losesWithItsSeat))
+    }
   }
 
   /** Gives up the oldest chunk, or the slowest reader. False if there is none to be given up. */
@@ -54,13 +66,22 @@ export class SlowReaders {
   }
 
   #evict(stream: Stream): boolean {
-    const present = stream.seats.filter(seat => !seat.gone)
-    if (!present.some(seat => seat.readers.size > 0 && seat.backlog === 0)) return false
-    const slowest = present.reduce((a, b) => (b.backlog > a.backlog ? b : a))
-    if (slowest.backlog === 0 || slowest.readers.size === 0 || slowest.safeUntil > performance.now())
-      return false
+    const [slowest] = this.#evictable(stream)
+    if (!slowest) return false
     this.#fail(stream, slowest)
     return true
+  }
+
+  /** Who can be failed one after the other, the slowest first: up to the first one that must not be. */
+  #evictable(stream: Stream): Seat[] {
+    const present = stream.seats.filter(seat => !seat.gone)
+    if (!present.some(seat => seat.readers.size > 0 && seat.backlog === 0)) return []
+    const slowestFirst = present.sort((a, b) => b.backlog - a.backlog)
+    const now = performance.now()
+    const safe = slowestFirst.findIndex(
+      seat => seat.backlog === 0 || seat.readers.size === 0 || seat.safeUntil > now
+    )
+    return safe < 0 ? slowestFirst : slowestFirst.slice(0, safe)
   }
 
   #fail(stream: Stream, seat: Seat): void {
@@ -71,4 +92,17 @@ export class SlowReaders {
     this.#consumption.clear(stream, seat)
     seat.puller?.waiting.fail(seat.gone)
   }
+}
+
+/** What its reader is still to copy out of a block stays, whatever becomes of its seat. */
+function losesWithItsSeat({ ready, held, readers }: Seat): QueuedChunk[] {
+  const lost = [...held].filter(({ chunk, reader }) => !chunk.block || !readers.has(reader))
+  return [...ready, ...lost.map(({ chunk }) => chunk)]
+}
+
+/** Of the chunks that seats give up, each of them in one list, those that no other seat has. */
+function neededOnlyBy(lists: readonly (readonly QueuedChunk[])[]): Chunk[] {
+  const counts = new Map<QueuedChunk, number>()
+  for (const chunk of lists.flat()) counts.set(chunk, (counts.get(chunk) ?? 0) + 1)
+  return [...counts].filter(([chunk, count]) => count === chunk.seats).map(([chunk]) => chunk)
 }

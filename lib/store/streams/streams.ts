@@ -11,7 +11,7 @@ import { allTaken, StreamReading } from './reading.js'
 import { SlowReaders } from './slow-readers.js'
 import { type Stream, wrongState } from './stream.js'
 import { StreamTable } from './stream-table.js'
-import { StreamWriting } from './writing.js'
+import { StreamWriting, type WouldFit } from './writing.js'
 
 /** The bits of open_stream's mode. */
 const forReading = 1n
@@ -30,13 +30,20 @@ export class Streams {
   /** Called when a stream has come nearer to its end. */
   onProgress: () => void = () => {}
 
-  constructor(blobs: Blobs, metadata: Metadata, memory: MemoryQueue, deleteChunk: DeleteChunk) {
+  constructor(
+    blobs: Blobs,
+    metadata: Metadata,
+    memory: MemoryQueue,
+    deleteChunk: DeleteChunk,
+    wouldFit: WouldFit
+  ) {
     const consumption = new Consumption(deleteChunk, (reader, block) => blobs.lease(reader, block))
     const slow = new SlowReaders(consumption)
     this.reading = new StreamReading(this.table, consumption, slow, blobs.limit)
-    this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory)
+    this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory, wouldFit)
     this.reading.onEnd = () => this.onProgress()
-    this.reading.onIdle = () => memory.freed()
+    this.reading.onMoved = () => memory.reconsider()
+    memory.helps = request => this.writing.helps(request)
     memory.relieve = request => this.writing.relieve(request)
   }
 

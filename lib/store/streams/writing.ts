@@ -20,6 +20,9 @@ const threshold = 0.8
  */
 const maxPlaces = 2 ** 20
 
+/** Whether a request would find memory if these chunks were deleted. */
+export type WouldFit = (chunks: readonly Chunk[], request: MemoryRequest) => boolean
+
 /** How chunks come into a stream's queue. */
 export class StreamWriting {
   readonly #table: StreamTable
@@ -28,6 +31,7 @@ export class StreamWriting {
   readonly #blobs: Blobs
   readonly #metadata: Metadata
   readonly #memory: MemoryQueue
+  readonly #wouldFit: WouldFit
   /** Called for an object that was pushed by its id. */
   onPushed: (id: ObjectId) => void = () => {}
 
@@ -37,7 +41,8 @@ export class StreamWriting {
     slow: SlowReaders,
     blobs: Blobs,
     metadata: Metadata,
-    memory: MemoryQueue
+    memory: MemoryQueue,
+    wouldFit: WouldFit
   ) {
     this.#table = table
     this.#reading = reading
@@ -45,6 +50,7 @@ export class StreamWriting {
     this.#blobs = blobs
     this.#metadata = metadata
     this.#memory = memory
+    this.#wouldFit = wouldFit
   }
 
   addWriter(stream: Stream, peer: Peer): void {
@@ -90,10 +96,15 @@ export class StreamWriting {
     this.#reading.moved(stream)
   }
 
+  /** Memory is short: whether all that `relieve` can give up for the request would make room for it. */
+  helps(request: MemoryRequest): boolean {
+    const chunks = streamsOf(request).flatMap(stream => this.#slow.expendable(stream))
+    return chunks.length > 0 && this.#wouldFit(chunks, request)
+  }
+
   /** Memory is short: gives up something of a stream that the request writes to, if its policy allows that. */
   relieve(request: MemoryRequest): boolean {
-    const streams = request.stream ? [request.stream] : request.peer.writing
-    for (const stream of streams) {
+    for (const stream of streamsOf(request)) {
       if (!this.#slow.giveUp(stream)) continue
       this.#reading.moved(stream)
       return true
@@ -138,7 +149,8 @@ export class StreamWriting {
     }
     stream.allocation = waiting
     waiting.onEnd(() => (stream.allocation = undefined))
-    this.#memory.add({ peer, waiting, bytes: size, stream, attempt })
+    const spare = this.#blobs.limit * (1 - threshold)
+    this.#memory.add({ peer, waiting, bytes: size, spare, stream, attempt })
     return waiting
   }
 
@@ -197,6 +209,11 @@ export class StreamWriting {
   #bytesOf(chunk: ObjectId): number {
     return isBlobId(chunk) ? (this.#blobs.find(chunk)?.size ?? 0) : (this.#metadata.find(chunk)?.bytes ?? 0)
   }
+}
+
+/** What a request for memory may be for. */
+function streamsOf({ stream, peer }: MemoryRequest): Stream[] {
+  return stream ? [stream] : [...peer.writing]
 }
 
 function checkWritable(stream: Stream, peer: Peer): void {

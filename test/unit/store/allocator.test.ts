@@ -63,6 +63,31 @@ describe('Allocator', () => {
     )
   })
 
+  it('foretells what would fit if some of it were given back', () => {
+    fc.assert(
+      fc.property(
+        steps,
+        fc.integer({ min: 1, max: size }),
+        fc.integer({ min: 2, max: 4 }),
+        (list, bytes, every) => {
+          const allocator = new Allocator(size)
+          const held: Block[] = []
+          for (const step of list as Step[]) {
+            const block = 'take' in step ? allocator.allocate(step.take) : undefined
+            if (block) held.push(block)
+          }
+          const freed = new Set(held.filter((_, index) => index % every === 0))
+          const fits = allocator.wouldFit(freed, bytes, bytes)
+          const sum = allocator.wouldFit(freed, bytes, 1)
+          for (const block of freed) allocator.free(block)
+          expect(sum).to.equal(Allocator.footprint(bytes) <= size - allocator.used)
+          expect(allocator.allocate(bytes) !== undefined).to.equal(fits)
+        }
+      ),
+      { numRuns: 300 }
+    )
+  })
+
   it('takes the most recently freed memory first', () => {
     const allocator = new Allocator(size)
     const blocks = Array.from({ length: 9 }, () => allocator.allocate(1000)!)

@@ -206,6 +206,109 @@ describe('streams that are shared', () => {
     })
   })
 
+  describe('give up nothing in vain when memory is short', () => {
+    /** The store but for `free` bytes, in the hands of somebody else. */
+    const takeAllBut = (free: number): bigint => store.connect().blob(size - free)
+    const wait = (bytes: number): Sent =>
+      writer.send({ type: 'create_buffers_request', sizes: [bytes], wait: true })
+    /** Long enough for the queue to have tried everything. */
+    const later = async (): Promise<void> => {
+      const start = performance.now()
+      while (performance.now() - start < 200) await settled()
+    }
+
+    for (const policy of ['drop', 'evict']) {
+      it(`with the policy ${policy}: because others have it`, async () => {
+        create({ consumers: 2, policy })
+        const [fast, slow] = [openReader(), openReader()]
+        const others = takeAllBut(2 * MiB)
+        const chunks = [push(MiB / 4), push(MiB / 4)]
+        for (const chunk of chunks) expect(taken(fast, { consumed: 1 })).to.equal(chunk)
+        pull(fast, { consumed: 1 })
+        const more = wait(3 * MiB)
+        await later()
+        expect(more.waits).to.equal(true)
+        expect(taken(slow)).to.equal(chunks[0])
+        store.connect().ask('drop_buffer_request', { id: others })
+        await settled()
+        expect(more.waits).to.equal(false)
+        expect(pull(slow, { consumed: 1 }).reply).to.deep.include({ chunks: [chunks[1]], missed: 0 })
+      })
+
+      it(`with the policy ${policy}: because what comes free would lie in pieces`, async () => {
+        create({ consumers: 2, policy })
+        const [fast, slow] = [openReader(), openReader()]
+        const other = store.connect()
+        for (let number = 0; number < 8; number += 1) {
+          push(MiB)
+          other.blob(MiB)
+        }
+        for (let number = 0; number < 8; number += 1) taken(fast, { consumed: Math.min(number, 1) })
+        pull(fast, { consumed: 1 })
+        const large = wait(2 * MiB)
+        await later()
+        expect(large.waits).to.equal(true)
+        expect(pull(slow).reply).to.include({ missed: 0 })
+      })
+
+      it(`with the policy ${policy}: until a reader has left what only others are to get`, async () => {
+        create({ consumers: 2, policy })
+        const [fast, slow] = [openReader(), openReader()]
+        const chunk = push(10 * MiB)
+        expect(taken(fast)).to.equal(chunk)
+        const more = wait(10 * MiB)
+        await later()
+        expect(more.waits).to.equal(true)
+        pull(fast, { consumed: 1 })
+        await settled()
+        expect(more.waits).to.equal(false)
+        if (policy === 'drop') {
+          const next = push(1000)
+          expect(pull(slow).reply).to.deep.include({ chunks: [next], missed: 1 })
+        } else expect(pull(slow).reply.code).to.equal(1043)
+      })
+    }
+
+    it('but what lies in a block goes when all of it can, and nobody looks at it any more', async () => {
+      create({ consumers: 2, policy: 'drop' })
+      const [fast, slow] = [openReader(), openReader()]
+      const block = text(writer.create(10 * MiB))
+      const chunks = [[block, -1, 0, 5 * MiB, -1, 5 * MiB, 5 * MiB]]
+      const written = writer.ask('write_chunks_request', {
+        id: text(id),
+        templates: [],
+        chunks,
+        done: [block]
+      })
+      expect(written.code).to.equal(undefined)
+      taken(fast)
+      const more = wait(10 * MiB)
+      await later()
+      expect(more.waits).to.equal(true)
+      expect(pull(fast, { consumed: 1 }).reply).to.include({ missed: 0 })
+      await later()
+      expect(more.waits).to.equal(true)
+      pull(fast, { consumed: 1 })
+      await settled()
+      expect(more.waits).to.equal(false)
+      expect(pull(slow).waits).to.equal(true)
+    })
+
+    it('nor what a reader has a lease on', async () => {
+      create({ consumers: 1, policy: 'drop' })
+      const reader = openReader()
+      const chunk = writer.blob(10 * MiB)
+      writer.push(id, chunk)
+      reader.ask('get_buffers_request', { ids: [chunk] })
+      const more = wait(10 * MiB)
+      await later()
+      expect(more.waits).to.equal(true)
+      reader.send({ type: 'release_leases', ids: [text(chunk)] })
+      await settled()
+      expect(more.waits).to.equal(false)
+    })
+  })
+
   describe('with the policy evict', () => {
     it('fails the reader that makes both the writer and another reader wait', () => {
       create({ consumers: 3, policy: 'evict' })
