@@ -6,7 +6,16 @@ import { servers } from '../../support/victims.js'
 import { needsVineyard } from '../../support/vineyardd.js'
 import { readerTable, writerTable } from './end-tables.js'
 import { readStreamTable, writeStreamTable } from './node-stream-tables.js'
-import { closed, heedErrors, nodeStreams, openReadable, openWritable, readAll, writeAll } from './scenes.js'
+import {
+  closed,
+  heedErrors,
+  nodeStreams,
+  openReadable,
+  openWaiting,
+  openWritable,
+  readAll,
+  writeAll
+} from './scenes.js'
 
 const window = { chunks: 1 }
 
@@ -119,7 +128,7 @@ for (const [name, start] of Object.entries(servers)) {
               await loseConsumer([row])
             }),
             'server gone': async rows => {
-              rows.forEach(heedErrors)
+              for (const row of rows) await openWaiting(row)
               await matrix.killServer(rows)
             }
           },

@@ -46,6 +46,16 @@ export async function openReadable(row: Row<TypedReadable<unknown>>): Promise<vo
   await new Promise(resolve => row.subject.once('readable', resolve))
 }
 
+/** It has read a chunk, which shows that it is open, and waits for another one. */
+export async function openWaiting(row: Row<TypedReadable<unknown>>): Promise<void> {
+  heedErrors(row)
+  const { out } = row.scene
+  const arrives = new Promise(resolve => row.subject.once('readable', resolve))
+  await (await out.openWriter()).append(chunkOf(out))
+  await arrives
+  release(row.subject.read())
+}
+
 const idsOn = new Map<string, ClientScene['ids']>()
 
 /** The objects are made once on each server: a vineyardd becomes slow with their number. */

@@ -2,6 +2,7 @@ import { finished } from 'node:stream/promises'
 import type { StreamReader, StreamWriter, VineyardStream } from 'vineyard-streams'
 import { everywhere, type Table } from '../../support/outcome.js'
 import { readerTable, writerTable, type ReaderState, type WriterState } from './end-tables.js'
+import { idleTimeout } from './stream-tables.js'
 
 /** The same operations in further states, whose outcomes follow from those that a plain stream's end has. */
 function further<State extends string, Further extends string, Subject>(
@@ -75,7 +76,7 @@ export const seatTable: Table<(typeof seatStates)[number], VineyardStream<any, a
     }
   ],
   'createReadStream()': [
-    stream => finished(stream.createReadStream({ idleTimeout: 5 }).resume()),
+    stream => finished(stream.createReadStream({ idleTimeout }).resume()),
     {
       'one reader open': 'TIMEOUT',
       'both readers open': 'STREAM_OPENED',

@@ -16,6 +16,9 @@ export const streamStates = [
 ] as const
 export type StreamState = (typeof streamStates)[number]
 
+/** In ms: a server with much to do must not be taken for one with nothing to say. */
+export const idleTimeout = 300
+
 const connecting = {
   'client closed': 'CLOSED',
   'connection lost': 'nothing',
@@ -50,7 +53,7 @@ export const streamTable: Table<StreamState, VineyardStream<any, any, any>> = {
     }
   ],
   'createReadStream()': [
-    stream => finished(stream.createReadStream({ idleTimeout: 5 }).resume()),
+    stream => finished(stream.createReadStream({ idleTimeout }).resume()),
     {
       open: 'TIMEOUT',
       'both ends taken': 'STREAM_OPENED',
@@ -106,7 +109,7 @@ type GroupState = (typeof groupStates)[number]
 /** The same for a ParallelStream and a StreamCollection. */
 export const groupTable: Table<GroupState, Group> = {
   'createReadStream()': [
-    group => finished(group.createReadStream({ idleTimeout: 5 }).resume()),
+    group => finished(group.createReadStream({ idleTimeout }).resume()),
     {
       open: 'TIMEOUT',
       'both ends taken': 'STREAM_OPENED',
