@@ -8,6 +8,7 @@ import { argumentError, isAnything, isBoolean, isInteger } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
+import type { ChunkEncoder } from './chunk-encoder.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
@@ -18,7 +19,6 @@ import {
   type CreateStreamOptions,
   type OpenStreamOptions
 } from './stream.js'
-import type { ChunkEncoder } from './writer.js'
 import { readAhead } from './sharing.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'

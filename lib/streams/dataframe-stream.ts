@@ -12,6 +12,7 @@ import { bytesOfBlob } from '../objects/opaque.js'
 import { isBoolean } from '../options.js'
 import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
+import type { ChunkEncoder } from './chunk-encoder.js'
 import { IpcDrafts } from './ipc-drafts.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
@@ -23,7 +24,6 @@ import {
   type OpenStreamOptions
 } from './stream.js'
 import type { WriteStreamOptions } from './writable.js'
-import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::DataframeStream'
 

@@ -7,6 +7,7 @@ import { isBoolean, isOneOf } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { BatchLayouts } from './batch-layout.js'
 import { hasSchema, SchemaCheck } from './batch-schema.js'
+import type { ChunkEncoder } from './chunk-encoder.js'
 import type { PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
@@ -17,7 +18,6 @@ import {
   type OpenStreamOptions
 } from './stream.js'
 import type { WriteStreamOptions } from './writable.js'
-import type { ChunkEncoder } from './writer.js'
 
 const typename = 'vineyard::RecordBatchStream'
 

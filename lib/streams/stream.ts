@@ -20,6 +20,7 @@ import {
 } from '../options.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
+import type { ChunkEncoder } from './chunk-encoder.js'
 import {
   ChunkReadable,
   checkReaderOptions,
@@ -43,7 +44,7 @@ import {
   checkWriteStreamOptions,
   type WriteStreamOptions
 } from './writable.js'
-import { StreamWriter, type ChunkEncoder } from './writer.js'
+import { StreamWriter } from './writer.js'
 
 /**
  * Options of `create` of a stream type. Those of SharingOptions are the embedded store's only: refused with

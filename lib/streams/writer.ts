@@ -5,15 +5,14 @@ import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
 import { instanceStatus } from '../client/requests/status.js'
 import { openStream, stopStream, writeMode } from '../client/requests/streams.js'
-import { objectBytes } from '../client/object-bytes.js'
 import { endsSoon } from '../client/patience.js'
-import { Status, VineyardError } from '../errors.js'
-import type { PackedLayout, PlacedLayout } from '../client/packed-layout.js'
-import { BlobDraft, type Draft } from '../objects/model.js'
+import { VineyardError } from '../errors.js'
 import { checkOptions, isInteger, isSignal } from '../options.js'
-import { isObjectId, type ObjectId } from '../protocol/ids.js'
+import type { ObjectId } from '../protocol/ids.js'
 import type { WindowLimits } from '../protocol/window.js'
+import { Appender } from './appender.js'
 import { BatchedSender } from './batched-sender.js'
+import type { ChunkEncoder } from './chunk-encoder.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import { emptyBatch } from './empty-batch.js'
 import type { ChunkSink } from './chunk-source.js'
@@ -22,6 +21,7 @@ import { ProducerGuard } from './producer-guard.js'
 import { Serial } from './serial.js'
 import { StepwiseSender } from './stepwise-sender.js'
 import { NotifiedWindow, PolledWindow, type Window } from './window.js'
+import { WriterState } from './writer-state.js'
 
 /** How far a writer runs ahead by default: enough to hide the consumer's latency, and a quarter of the server. */
 const defaultWindowChunks = 256
@@ -35,18 +35,6 @@ export interface WriterOptions {
   window?: { [Limit in keyof WindowLimits]?: WindowLimits[Limit] | undefined } | undefined
   /** Ends the opening. */
   signal?: AbortSignal | undefined
-}
-
-/** How a stream type makes chunks of the values of one writer. Both throw ERR_VINEYARD_TYPE. */
-export interface ChunkEncoder<In> {
-  /** The chunks that a value becomes, in order. */
-  describe: (value: In) => readonly Draft[]
-  /** The layout of a value that is one chunk of a known form, valid until the next call; undefined for any other. */
-  layOut?: (value: In) => PackedLayout | undefined
-  /** Where the value is, if all of it lies in a buffer that `isAllocated`. */
-  placed?: (value: In, isAllocated: (buffer: ArrayBufferLike) => boolean) => PlacedLayout | undefined
-  /** Whether all chunks are blobs: objects of other kinds are not taken. */
-  blobsOnly?: boolean
 }
 
 /** What a writer needs to know of its stream. */
@@ -67,19 +55,16 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #counters: Counters
   readonly #connection: Connection
   readonly #stream: ObjectId
-  readonly #encoder: ChunkEncoder<In>
   readonly #window: Window
   readonly #sender: ChunkSender
   readonly #guard: ProducerGuard | undefined
-  readonly #memoryLimit: number
+  readonly #state = new WriterState()
   readonly #appends = new Serial()
-  /** Ends every wait of this writer; its reason is what they reject with. */
-  readonly #stopped = new AbortController()
+  readonly #appender: Appender<In>
   /** What `allocate` has handed out. */
   readonly #lent: LentMemory
   readonly #unsubscribe: (() => void)[] = []
   #onFailed: ((error: VineyardError) => void) | undefined
-  #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open'
   #finishing: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -94,7 +79,6 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#core = core
     this.#connection = connection
     this.#stream = target.id
-    this.#encoder = target.encoder
     this.#counters = target.counters
     this.#window = window
     this.#guard = guard
@@ -102,12 +86,21 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
       : new StepwiseSender(connection, target.id, target.counters, guard)
     this.#lent = new LentMemory(connection, this.#sender, target.counters, guard)
-    this.#sender.onFailed = error => this.#lost(this.#asStreamFailure(error) as VineyardError)
+    this.#appender = new Appender({
+      connection,
+      counters: target.counters,
+      encoder: target.encoder,
+      lent: this.#lent,
+      memoryLimit,
+      sender: this.#sender,
+      state: this.#state,
+      window
+    })
+    this.#sender.onFailed = error => this.#lost(this.#state.asStreamFailure(error) as VineyardError)
     guard?.onFailed(
       error => this.#lost(error),
       () => this.#idle()
     )
-    this.#memoryLimit = memoryLimit
     this.#unsubscribe.push(
       connection.onEvent(event => {
         if (event.event === 'stream_failed' && event.id === target.id) {
@@ -161,7 +154,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   ): Promise<ObjectId> {
     if (options !== undefined) checkOptions(options, { signal: isSignal })
     const signal = options?.signal
-    if (signal === undefined) return this.#accepted(this.#sendNow(value) ?? (await this.#sendInTurn(value)))
+    if (signal === undefined)
+      return this.#accepted(this.#sendNow(value as In) ?? (await this.#sendInTurn(value)))
     return abortableSoon(
       this.#sendInTurn(value, signal).then(sent => this.#accepted(sent)),
       signal
@@ -169,48 +163,35 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   #sendInTurn(value: In | ObjectId | Uint8Array, signal?: AbortSignal): Promise<Sent> {
-    return this.#inTurn(ending => this.#send(value, ending), signal)
+    return this.#inTurn(ending => this.#appender.send(value, ending), signal)
   }
 
-  /** Sends a value if that takes no waiting. */
-  #sendNow(value: In | ObjectId | Uint8Array): Sent | undefined {
-    if (this.#lent.any) return undefined
-    const layout = this.#layOutNow(value as In)
-    const sent = layout && this.#sender.trySendAwaited?.(layout)
-    if (sent !== undefined) this.#pushed(sent)
-    return sent
+  #sendNow(value: In): Sent | undefined {
+    return this.#atRest ? this.#appender.trySendAwaited(value) : undefined
+  }
+
+  /** Whether what is appended now stands behind nothing. */
+  get #atRest(): boolean {
+    return this.#state.open && !this.#appends.busy
   }
 
   async #accepted({ accepted }: Sent): Promise<ObjectId> {
     try {
       return await accepted
     } catch (error) {
-      throw this.#asStreamFailure(error)
+      throw this.#state.asStreamFailure(error)
     }
   }
 
   /** @internal Like `append`, but resolves as soon as the chunk is on its way; `finish` fails if it did not arrive. */
   async write(value: In): Promise<void> {
     const { accepted } = await this.#sendInTurn(value)
-    accepted.catch((error: unknown) => this.#lost(this.#asStreamFailure(error) as VineyardError))
+    accepted.catch((error: unknown) => this.#lost(this.#state.asStreamFailure(error) as VineyardError))
   }
 
   /** @internal Writes a value if that takes no waiting. */
   tryWrite(value: In): boolean {
-    const layout = this.#layOutNow(value)
-    const bytes = layout && this.#sender.trySend?.(layout)
-    if (bytes === undefined) return false
-    this.#window.pushed(bytes)
-    this.#counters.wrote(bytes)
-    return true
-  }
-
-  /** The layout of a value that stands behind nothing and for which the window has room. */
-  #layOutNow(value: In): PackedLayout | undefined {
-    if (this.#sender.trySend === undefined || this.#state !== 'open' || this.#appends.busy) return undefined
-    if (!this.#window.hasRoom(0)) return undefined
-    const layout = this.#encoder.layOut?.(value)
-    return layout !== undefined && this.#window.hasRoom(layout.bytes) ? layout : undefined
+    return this.#atRest && this.#appender.trySend(value)
   }
 
   /**
@@ -220,7 +201,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   async allocate(size: number, options: { signal?: AbortSignal | undefined } = {}): Promise<Buffer> {
     checkOptions(options, { signal: isSignal })
     isSize(size, '"size" argument')
-    this.#refuseWhatCannotFit(size)
+    this.#appender.refuseWhatCannotFit(size)
     const { signal } = options
     const allocated = this.#inTurn(ending => this.#allocate(size, ending), signal)
     return signal === undefined ? allocated : abortableSoon(allocated, signal)
@@ -245,23 +226,21 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   async #finish(): Promise<void> {
-    await this.#appends.run(async () => {
-      this.#checkOpen()
-      this.#state = 'finishing'
-      try {
-        await this.#sender.drain()
-        // Everything has been accepted, so another connection can say it, whatever the writer's own is busy with.
-        const control = this.#core.connection
-        const stopped = stopStream(control.closed ? this.#connection : control, this.#stream, false)
-        await abortable(stopped, this.#stopped.signal)
-        this.#state = 'finished'
-      } catch (error) {
-        this.#state = 'failed'
-        this.#lent.withdraw()
-        throw this.#asStreamFailure(error)
-      }
-    })
+    await this.#appends.run(() => this.#state.finish(() => this.#tellEnd()))
     await this.close()
+  }
+
+  async #tellEnd(): Promise<void> {
+    try {
+      await this.#sender.drain()
+      // Everything has been accepted, so another connection can say it, whatever the writer's own is busy with.
+      const control = this.#core.connection
+      const told = stopStream(control.closed ? this.#connection : control, this.#stream, false)
+      await abortable(told, this.#state.stopped)
+    } catch (error) {
+      this.#lent.withdraw()
+      throw error
+    }
   }
 
   /** Ends the stream with a failure: readers get what was appended, then ERR_VINEYARD_STREAM_FAILED. */
@@ -284,13 +263,13 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
 
   /** @internal Told once when the stream fails from outside, even while nothing is being appended. */
   onFailed(listener: (error: VineyardError) => void): void {
-    if (this.#state === 'failed') listener(this.#stopped.signal.reason as VineyardError)
+    if (this.#state.failed) listener(this.#state.stopped.reason as VineyardError)
     else this.#onFailed = listener
   }
 
   /** Runs `work` after what was called before. Its waits end with `signal`, or with the writer. */
   #inTurn<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const stopped = this.#stopped.signal
+    const { stopped } = this.#state
     return this.#appends.run(async () => {
       if (signal === undefined) return work(stopped)
       try {
@@ -303,181 +282,38 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   async #allocate(size: number, signal: AbortSignal): Promise<Buffer> {
-    this.#checkOpen()
+    this.#state.checkOpen()
     throwIfAborted(signal)
     try {
       return await this.#lent.lend(size, signal)
     } catch (error) {
-      throw this.#asStreamFailure(error)
+      throw this.#state.asStreamFailure(error)
     }
-  }
-
-  async #send(value: In | ObjectId | Uint8Array, signal: AbortSignal): Promise<Sent> {
-    this.#checkOpen()
-    throwIfAborted(signal)
-    if (isObjectId(value)) return this.#sendObject(value, signal)
-    if (value instanceof Uint8Array && this.#lent.has(value.buffer)) {
-      return this.#sendAllocated(value, signal)
-    }
-    if (this.#lent.any) {
-      const placed = this.#encoder.placed?.(value as In, buffer => this.#lent.has(buffer))
-      if (placed !== undefined) return this.#sendPlaced(value as In, placed, signal)
-    }
-    return this.#sendValue(value as In, signal)
-  }
-
-  /** Its bytes are asked for: the window would take an object of any size for nothing. One that does not exist is refused. */
-  async #sendObject(id: ObjectId, signal: AbortSignal): Promise<Sent> {
-    let bytes: number
-    try {
-      bytes = await objectBytes(this.#connection, id, this.#encoder.blobsOnly)
-    } catch (error) {
-      // What does not exist is that object, and not the stream.
-      throw this.#stopped.signal.aborted ? this.#stopped.signal.reason : error
-    }
-    return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes, signal))
-  }
-
-  async #sendValue(value: In, signal: AbortSignal): Promise<Sent> {
-    const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value)
-    if (layout !== undefined) {
-      this.#refuseWhatCannotFit(layout.size)
-      const sent = await this.#sendWith(layout.bytes, signal, () => this.#sender.sendPacked?.(layout, signal))
-      if (sent !== undefined) return sent
-    }
-    const drafts = this.#encoder.describe(value)
-    const sizes = drafts.map(draft => this.#sender.bytesOf(draft))
-    // All are looked at before the first is sent: a value is appended whole or not at all.
-    for (const size of sizes) this.#refuseWhatCannotFit(size)
-    let last: Sent | undefined
-    for (const [index, draft] of drafts.entries()) {
-      const bytes = sizes[index] as number
-      last = await this.#sendWith(bytes, signal, () => this.#sender.send(draft, bytes, signal))
-    }
-    return last as Sent
-  }
-
-  /** A value that was filled in place; where a chunk cannot be made of that memory it is copied, and the memory freed. */
-  async #sendPlaced(value: In, placed: PlacedLayout, signal: AbortSignal): Promise<Sent> {
-    const { buffer } = placed
-    const blob = this.#lent.blobOf(buffer)
-    const { sendPlaced } = this.#sender
-    if (blob !== undefined && sendPlaced?.canSend(placed.template) === true) {
-      return this.#sendWith(blob.size, signal, () => {
-        this.#lent.take(buffer, blob)
-        return sendPlaced.send(placed, blob)
-      })
-    }
-    const sent = await this.#sendValue(value, signal)
-    await this.#lent.free(buffer)
-    return sent
-  }
-
-  /** A part of what was allocated is copied, and all of it freed: a chunk is the whole of its memory. */
-  async #sendAllocated(value: Uint8Array, signal: AbortSignal): Promise<Sent> {
-    const buffer = value.buffer as ArrayBuffer
-    const blob = this.#lent.blobOf(buffer)
-    const whole = value.byteLength === buffer.byteLength
-    if (blob !== undefined && whole) {
-      return this.#sendWith(blob.size, signal, () => {
-        this.#lent.take(buffer, blob)
-        return this.#sender.sendBlob(blob)
-      })
-    }
-    const sent = await this.#sendWith(value.byteLength, signal, () => {
-      const bytes = whole ? this.#lent.takeBytes(buffer) : value
-      return this.#sender.send(BlobDraft.copyOf(bytes), bytes.byteLength, signal)
-    })
-    if (!whole) await this.#lent.free(buffer)
-    return sent
-  }
-
-  /** Sends one chunk when the window has room for it. */
-  async #sendWith<Result extends Sent | undefined>(
-    bytes: number,
-    signal: AbortSignal,
-    send: () => Promise<Result> | undefined
-  ): Promise<Result> {
-    await this.#waitForRoom(bytes, signal)
-    this.#checkOpen()
-    throwIfAborted(signal)
-    try {
-      const sent = await send()
-      if (sent !== undefined) this.#pushed(sent)
-      return sent as Result
-    } catch (error) {
-      throw this.#asStreamFailure(error)
-    }
-  }
-
-  #pushed(sent: Sent): void {
-    this.#window.pushed(sent.bytes, sent)
-    this.#counters.wrote(sent.bytes)
-  }
-
-  async #waitForRoom(bytes: number, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#window.waitForRoom(bytes, signal)
-    } catch (error) {
-      throw this.#asStreamFailure(error)
-    }
-  }
-
-  #refuseWhatCannotFit(bytes: number): void {
-    if (bytes <= this.#memoryLimit) return
-    throw new VineyardError(
-      'ERR_VINEYARD_NO_MEMORY',
-      `a chunk of ${bytes} bytes can never fit into a server of ${this.#memoryLimit} bytes`,
-      { status: Status.NotEnoughMemory }
-    )
-  }
-
-  #checkOpen(): void {
-    if (this.#state === 'open') return
-    if (this.#stopped.signal.aborted) throw this.#stopped.signal.reason as Error
-    throw new VineyardError('ERR_VINEYARD_CLOSED', 'the writer has finished')
-  }
-
-  /** The first reason wins: what fails because of it is only its consequence. */
-  #asStreamFailure(error: unknown): unknown {
-    if (this.#stopped.signal.aborted) return this.#stopped.signal.reason
-    const { status } = error as VineyardError
-    if (status !== Status.ObjectNotExists && status !== Status.InvalidStreamState) return error
-    return new VineyardError(
-      'ERR_VINEYARD_STREAM_FAILED',
-      'the stream was stopped or dropped: its reader has gone',
-      {
-        status,
-        cause: error
-      }
-    )
   }
 
   #lost(error: VineyardError): void {
-    if (this.#state !== 'open') return
+    if (!this.#state.open) return
     this.#stop(error)
     this.#onFailed?.(error)
   }
 
   /** Somebody else has failed the stream. Nobody may ever close this writer, which would keep its connection and memory. */
   #failedOutside(error: VineyardError): void {
-    if (this.#state !== 'open') return
+    if (!this.#state.open) return
     this.#lost(error)
     // Whoever closes it too hears what went wrong with that.
     this.close().catch(() => {})
   }
 
   #stop(reason: VineyardError): void {
-    if (this.#state !== 'open' && this.#state !== 'finishing') return
-    this.#state = 'failed'
+    if (!this.#state.stop(reason)) return
     this.#lent.withdraw()
     this.#counters.failed(reason, 'writer')
-    this.#stopped.abort(reason)
   }
 
   async #close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
-    const failed = this.#state !== 'finished'
+    const failed = !this.#state.finished
     const closed = new VineyardError('ERR_VINEYARD_CLOSED', 'the writer was closed before finish()')
     // A write stream over this writer must hear of it even when it has nothing to write.
     this.#lost(closed)
