@@ -45,6 +45,22 @@ export function abortable<T>(
   })
 }
 
+/**
+ * The same for work that calls `taken` when it takes something that only its caller can have: an abort after that comes too
+ * late, however many steps the result still has to go.
+ */
+export function abortableUntilTaken<T>(
+  work: (taken: () => void) => Promise<T>,
+  signal: AbortSignal
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(new AbortError(signal.reason))
+    const stopListening = (): void => signal.removeEventListener('abort', onAbort)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work(stopListening).then(resolve, reject).finally(stopListening)
+  })
+}
+
 /** How long, in ms, an abort waits for the outcome of what has been sent already. */
 const sentGraceMs = 500
 

@@ -20,6 +20,16 @@ import type { ConnectionSettings } from './settings.js'
 /** What the functions of `requests/` need of a connection. */
 export type Requester = Pick<Connection, 'request' | 'extended'>
 
+export interface RequestOptions {
+  /** The reply may depend on somebody else. */
+  waits?: boolean
+  /** It is made ahead of need: it does not keep the process alive, `hold` does for whoever comes to wait for it. */
+  ahead?: boolean
+}
+
+/** What the line is told of a request. */
+type Kind = Required<Pick<Pending, 'replyType' | 'waits' | 'ahead' | 'returns'>>
+
 export interface RequestBody {
   readonly type: string
   readonly [key: string]: Stringifiable
@@ -167,13 +177,10 @@ export class Connection {
     return this.#line.headSince
   }
 
-  /**
-   * Sends a request and waits for its reply. An error reply rejects with VineyardError. `waits` says that the reply may
-   * depend on somebody else.
-   */
-  request(body: RequestBody, replyType: string, options: { waits?: boolean } = {}): Promise<JsonObject> {
+  /** Sends a request and waits for its reply. An error reply rejects with VineyardError. */
+  request(body: RequestBody, replyType: string, options?: RequestOptions): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    const kind = { replyType, waits: options.waits ?? false, returns: false }
+    const kind = kindOf(replyType, options)
     return this.#traced(body, kind.waits, () => this.#send(body, kind))
   }
 
@@ -214,10 +221,10 @@ export class Connection {
     type: string,
     fields: string,
     replyType: string,
-    options?: { waits?: boolean }
+    options?: RequestOptions
   ): Promise<JsonObject> {
     if (this.closed) return Promise.reject(this.#failure ?? closedError())
-    const kind = { replyType, waits: options?.waits ?? false, returns: false }
+    const kind = kindOf(replyType, options)
     const text = `{"type":"${type}",${fields}}`
     if (!requestTracing.hasSubscribers) return this.#sendText(text, kind)
     return this.#traced({ type }, kind.waits, () => this.#sendText(text, kind))
@@ -284,7 +291,7 @@ export class Connection {
       this.notify(body)
     } else {
       // Nobody waits for it, and a lease that was deleted by somebody else is as good as returned.
-      this.#send(body, { replyType, waits: false, returns: true }).catch(() => {})
+      this.#send(body, { replyType, waits: false, ahead: false, returns: true }).catch(() => {})
     }
     this.#endWhenReturned('flush')
   }
@@ -307,15 +314,15 @@ export class Connection {
     this.#finish(error)
   }
 
-  #send(body: RequestBody, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
+  #send(body: RequestBody, kind: Kind): Promise<JsonObject> {
     return this.#sendText(stringifyJson(body), kind)
   }
 
-  #sendText(text: string, kind: Pick<Pending, 'replyType' | 'waits' | 'returns'>): Promise<JsonObject> {
+  #sendText(text: string, kind: Kind): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
       // Field by field: a spread is slow, and this is done for each request.
-      const { replyType, waits, returns } = kind
-      this.#line.push({ replyType, waits, returns, resolve, reject })
+      const { replyType, waits, ahead, returns } = kind
+      this.#line.push({ replyType, waits, ahead, returns, resolve, reject })
       this.#updateRef()
       if (this.#exchange !== undefined) this.#exchange.transmit(() => void this.#channel.send(text))
       else if (this.#info?.extension === 0) this.#sendSoon(text)
@@ -443,7 +450,7 @@ export class Connection {
 
   #updateRef(): void {
     if (this.#failure !== undefined) return
-    const asked = this.#closing ? this.#line.returns : !this.#line.empty
+    const asked = this.#closing ? this.#line.returns : this.#line.awaited
     const transferring = this.#exchange?.transferring === true
     const kept = asked || transferring || (this.#holds > 0 && !this.#closing)
     if (kept === this.#keeps) return
@@ -451,6 +458,10 @@ export class Connection {
     if (kept) this.#channel.ref()
     else this.#channel.unref()
   }
+}
+
+function kindOf(replyType: string, options: RequestOptions | undefined): Kind {
+  return { replyType, waits: options?.waits ?? false, ahead: options?.ahead ?? false, returns: false }
 }
 
 function closedError(): VineyardError {

@@ -1,6 +1,6 @@
 import { VineyardError } from '../errors.js'
 import type { JsonObject } from '../protocol/json.js'
-import type { Connection, RequestBody, Requester } from './connection.js'
+import type { Connection, RequestBody, Requester, RequestOptions } from './connection.js'
 
 /**
  * So long, in ms, whoever is being closed waits for a server that says nothing. Then it closes its connections, from which
@@ -34,7 +34,7 @@ export class ImpatientRequests implements Requester {
     this.extended = connection.extended
   }
 
-  request(body: RequestBody, replyType: string, options?: { waits?: boolean }): Promise<JsonObject> {
+  request(body: RequestBody, replyType: string, options?: RequestOptions): Promise<JsonObject> {
     if (this.#silence !== undefined) return Promise.reject(this.#silence)
     const asked = performance.now()
     return new Promise((resolve, reject) => {

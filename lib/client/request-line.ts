@@ -6,6 +6,8 @@ export interface Pending {
   readonly replyType: string
   /** A request that may wait for somebody else is not subject to the connection's timeout. */
   waits: boolean
+  /** It was sent ahead of need: whoever comes to wait for it keeps the process alive himself. */
+  readonly ahead?: boolean
   /** It gives leases back: the connection stays open until it has been answered. */
   readonly returns: boolean
   /** Over TCP: bytes of blobs go with the reply, in one direction or the other. Called before the next frame is read. */
@@ -23,6 +25,8 @@ export class RequestLine {
   readonly #onSilence: (head: Pending, timeout: number) => void
   #timeout: number
   #headSince = 0
+  /** How many were sent ahead of need. */
+  #ahead = 0
   #timer: NodeJS.Timeout | undefined
   #paused = false
   #ended = false
@@ -51,6 +55,11 @@ export class RequestLine {
     return this.#pending.length
   }
 
+  /** Whether somebody waits for any of them, as far as is known here. */
+  get awaited(): boolean {
+    return this.#pending.length > this.#ahead
+  }
+
   /** Whether any of them gives leases back. */
   get returns(): boolean {
     return this.#pending.some(({ returns }) => returns)
@@ -58,6 +67,7 @@ export class RequestLine {
 
   push(pending: Pending): void {
     this.#pending.push(pending)
+    if (pending.ahead) this.#ahead += 1
     if (this.#pending.length === 1) this.headChanged()
   }
 
@@ -70,6 +80,7 @@ export class RequestLine {
   /** The one that a reply is for. */
   shift(): Pending | undefined {
     const pending = this.#pending.shift()
+    if (pending?.ahead === true) this.#ahead -= 1
     this.headChanged()
     return pending
   }

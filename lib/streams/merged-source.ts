@@ -11,7 +11,7 @@ interface Member<Out> {
 
 /**
  * Several sources as one: whoever has a chunk gives it, in turns, so that a fast member does not starve a slow one. The
- * order within a member holds. Fails when one member fails.
+ * order within a member holds. Fails when one member fails, after what others have ready.
  */
 export class MergedSource<Out> implements ChunkSource<Out> {
   readonly #members: Member<Out>[]
@@ -24,7 +24,8 @@ export class MergedSource<Out> implements ChunkSource<Out> {
 
   async nextChunk(): Promise<Chunk<Out> | undefined> {
     for (;;) {
-      for (const member of this.#members) this.#fetch(member)
+      // Members that go on would hide a failure for as long as they have more.
+      if (this.#failure === undefined) for (const member of this.#members) this.#fetch(member)
       const chunk = this.#take()
       if (chunk !== undefined) return chunk
       if (this.#failure !== undefined) throw this.#failure

@@ -1,4 +1,4 @@
-import { abortable, throwIfAborted } from '../abort.js'
+import { abortable, abortableUntilTaken, throwIfAborted } from '../abort.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
@@ -141,23 +141,28 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   }
 
   /** @internal The next value with its size, or undefined at the end. */
-  nextChunk(options: NextOptions = {}): Promise<Chunk<Out> | undefined> {
-    const { signal } = options
-    const next = this.#calls.run(async () => {
-      for (;;) {
-        throwIfAborted(signal)
-        const chunk = this.#values.shift()
-        if (chunk !== undefined) return chunk
-        const pulled = await this.#nextPulled(options)
-        if (pulled === undefined) return undefined
-        this.#pull = undefined
-        const decoded = this.#decode(pulled)
-        this.#values = Array.isArray(decoded) ? decoded : await decoded
-        this.#count(this.#values)
+  nextChunk({ signal }: NextOptions = {}): Promise<Chunk<Out> | undefined> {
+    if (signal === undefined) return this.#calls.run(() => this.#take())
+    // A chunk that is being read when it aborts is there for the next call.
+    return abortableUntilTaken(taken => this.#calls.run(() => this.#take(signal, taken), signal), signal)
+  }
+
+  /** Calls `taken` in the step in which the chunk is taken, so that no abort comes between. */
+  async #take(signal?: AbortSignal, taken?: () => void): Promise<Chunk<Out> | undefined> {
+    for (;;) {
+      throwIfAborted(signal)
+      const chunk = this.#values.shift()
+      if (chunk !== undefined) {
+        taken?.()
+        return chunk
       }
-    }, signal)
-    // A chunk that is being read meanwhile is there for the next call.
-    return abortable(next, signal)
+      const pulled = await this.#nextPulled(signal)
+      if (pulled === undefined) return undefined
+      this.#pull = undefined
+      const decoded = this.#decode(pulled)
+      this.#values = Array.isArray(decoded) ? decoded : await decoded
+      this.#count(this.#values)
+    }
   }
 
   /**
@@ -188,7 +193,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   async nextId(options: NextOptions = {}): Promise<ObjectId | undefined> {
     checkOptions(options, { signal: isSignal })
     return this.#calls.run(async () => {
-      const pulled = await this.#nextPulled(options)
+      const pulled = await this.#nextPulled(options.signal)
       this.#pull = undefined
       if (pulled === undefined) return undefined
       this.#giveBack(pulled)
@@ -218,14 +223,15 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     await this.close()
   }
 
-  async #nextPulled(options: NextOptions): Promise<PulledChunk | undefined> {
-    throwIfAborted(options.signal)
+  async #nextPulled(signal: AbortSignal | undefined): Promise<PulledChunk | undefined> {
+    throwIfAborted(signal)
     if (this.#ended === 'drained') return undefined
     if (this.#ended !== undefined) throw this.#ended
     if (this.#closing !== undefined) throw closedError()
     this.#pull ??= this.#feed.next()
+    const letGo = this.#connection.hold()
     try {
-      const pull = abortable(this.#pull, options.signal)
+      const pull = abortable(this.#pull, signal)
       const pulled = await (this.#idleTimeout === undefined ? pull : within(this.#idleTimeout, pull))
       this.#countMissed()
       return pulled
@@ -240,6 +246,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       if (this.#ended === 'drained') return undefined
       this.#target.counters.failed(this.#ended, 'reader')
       throw this.#ended
+    } finally {
+      letGo()
     }
   }
 
@@ -286,6 +294,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
   async #close(): Promise<void> {
     if (this.#ended === undefined) {
       this.#pull?.catch(() => {})
+      // Ends with the connection.
+      this.#connection.hold()
       // A pull that the server does not end is ended by closing its connection.
       if (await this.#giveUp()) await endsSoon(this.#giveBackPulled())
       this.#release()

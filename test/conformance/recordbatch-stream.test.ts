@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { expect } from 'chai'
-import { Bool, Field, Float64, Int64, Schema, Utf8, type RecordBatch } from 'apache-arrow'
+import { Bool, Field, Float64, Int64, Schema, Table, Utf8, type RecordBatch } from 'apache-arrow'
 import {
   DataFrameBatch,
   RecordBatchStream,
@@ -201,6 +201,29 @@ onEveryWay('RecordBatchStream', '256Mi', bench => {
     expect(error.name).to.equal('AbortError')
     expect(error.code).to.equal('ABORT_ERR')
     expect((error.cause as Error).message).to.equal('enough')
+  })
+
+  it('loses no chunk to calls of next() that are aborted, at whatever step', async () => {
+    const { out, into } = await ends()
+    const batches = Array.from({ length: 48 }, (_, number) => numberedBatch(number, 4096))
+    const writer = await out.openWriter()
+    for (let at = 0; at < batches.length; at += 8) await writer.append(new Table(batches.slice(at, at + 8)))
+    await writer.finish()
+    const reader = await into.openReader()
+    const read: number[] = []
+    for (let call = 0, ended = false; !ended; call += 1) {
+      const abort = new AbortController()
+      const next = reader.next({ signal: abort.signal })
+      // Every other call is in the middle of waiting for the server.
+      if (call % 2 === 0) for (let step = 0; step < (call / 2) % 16; step += 1) await Promise.resolve()
+      else await new Promise(setImmediate)
+      abort.abort()
+      const [result] = await Promise.allSettled([next])
+      if (result.status === 'rejected') expect(result.reason).to.have.property('code', 'ABORT_ERR')
+      else if (result.value.done === true) ended = true
+      else read.push(numberOf(result.value.value))
+    }
+    expect(read).to.deep.equal(batches.map((_, number) => number))
   })
 
   it('keeps the chunk of an aborted next() for the next call', async () => {

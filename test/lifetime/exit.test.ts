@@ -14,7 +14,9 @@ const moment = 300
 const ends = [
   'a client that does nothing',
   'a stream that was written and read',
-  'a reader and a writer that nobody uses'
+  'a reader and a writer that nobody uses',
+  'a reader that has read and waits for nothing',
+  'a read that was given up'
 ]
 const storeEnds = ['a store that was closed', 'a store with unref()', 'a store and process.exit()']
 

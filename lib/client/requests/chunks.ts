@@ -2,7 +2,7 @@ import { VineyardError } from '../../errors.js'
 import { isObjectId, objectIdToBigInt, type ObjectId } from '../../protocol/ids.js'
 import type { JsonObject, JsonValue } from '../../protocol/json.js'
 import { replyId, textId, type Payload } from '../../protocol/payload.js'
-import type { Connection, Requester } from '../connection.js'
+import type { Connection, Requester, RequestOptions } from '../connection.js'
 import type { SlotsWanted } from '../slot-pool.js'
 import { arrayOf, countOf, manyOf } from './reply-fields.js'
 
@@ -29,11 +29,14 @@ export interface PulledChunk {
   missed: number
 }
 
-/** Gives up the chunk pulled before and waits for the next one; `waits` is false where the stream has been stopped. */
+/**
+ * Gives up the chunk pulled before and waits for the next one, which does not keep the process alive. `options` where the
+ * stream has been stopped: it is answered then.
+ */
 export async function pullChunk(
   connection: Requester,
   stream: ObjectId,
-  options = { waits: true }
+  options: RequestOptions = { waits: true, ahead: true }
 ): Promise<PulledChunk> {
   const reply = await connection.request(
     { type: 'pull_next_stream_chunk_request', id: objectIdToBigInt(stream) },
@@ -131,7 +134,7 @@ export async function pullChunks(
     `"id":"${stream}","max":${max},"max_bytes":${maxBytes},"templates":${templates},"consumed":${consumed},` +
       `"released":${listOfIds(released)}`,
     'pull_chunks_reply',
-    { waits: true }
+    { waits: true, ahead: true }
   )
   const chunks = arrayOf(reply, 'chunks')
   if (chunks.length === 0)

@@ -23,6 +23,20 @@ const ends: Record<string, (socket: string) => Promise<unknown>> = {
     return [writer, await stream.openReader()]
   },
 
+  async 'a reader that has read and waits for nothing'(socket) {
+    const stream = await RecordBatchStream.create(await connect(socket))
+    await (await stream.openWriter()).append(numberedBatch(0, 4096))
+    const reader = await stream.openReader()
+    return [reader, await reader.next()]
+  },
+
+  async 'a read that was given up'(socket) {
+    const stream = await RecordBatchStream.create(await connect(socket))
+    const reader = await stream.openReader()
+    await Promise.allSettled([reader.next({ signal: AbortSignal.timeout(10) })])
+    return reader
+  },
+
   async 'a store that was closed'() {
     const store = await Store.start({ size: '1Mi' })
     await tell({ socket: store.socket })
