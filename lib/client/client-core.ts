@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../abort.js'
+import { abortableSoon, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { LeaseBudget } from '../memory/budget.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
@@ -8,7 +8,7 @@ import { LeaseReturns } from './lease-returns.js'
 import { ObjectReader } from './object-reader.js'
 import type { JsonObject } from '../protocol/json.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
-import { endsSoon } from './patience.js'
+import { endsSoon, patienceMs } from './patience.js'
 import { PeerWatch } from './peer-watch.js'
 import { clusterMeta } from './requests/status.js'
 import type { ConnectionSettings } from './settings.js'
@@ -84,6 +84,47 @@ export class ClientCore {
         throw error
       }
     })
+  }
+
+  /**
+   * The same for an end of a stream, which `work` opens. A vineyardd does not notice that the one connection has gone that
+   * knows of a stream's mark, so an opening that has begun there is not cut off: what it brings is closed, which tells the
+   * other end. A server that says nothing is not waited for. `work` may stop by itself with `ending` before it asks for the mark.
+   */
+  async openEnd<End extends Dependent>(
+    work: (connection: Connection, ending: AbortSignal | undefined) => Promise<End>,
+    signal?: AbortSignal
+  ): Promise<End> {
+    if (this.connection.extended) return this.connect(connection => work(connection, undefined), signal)
+    // Closing the client comes after it, too.
+    const opening = this.endsFirst(this.#whileOpen(signal, ending => this.#openWhole(work, ending)))
+    return signal === undefined ? opening : abortableSoon(opening, signal)
+  }
+
+  async #openWhole<End extends Dependent>(
+    work: (connection: Connection, ending: AbortSignal) => Promise<End>,
+    ending: AbortSignal
+  ): Promise<End> {
+    const connection = await Connection.open(this.settings, ending)
+    connection.succeedBy(this.connection)
+    let patience: NodeJS.Timeout | undefined
+    const hurry = (): void => {
+      patience = setTimeout(() => connection.close(), patienceMs)
+    }
+    ending.addEventListener('abort', hurry)
+    try {
+      throwIfAborted(ending)
+      const end = await work(connection, ending)
+      if (ending.aborted) await end.close()
+      throwIfAborted(ending)
+      return end
+    } catch (error) {
+      connection.close()
+      throw error
+    } finally {
+      ending.removeEventListener('abort', hurry)
+      clearTimeout(patience)
+    }
   }
 
   /**

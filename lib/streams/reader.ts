@@ -36,7 +36,7 @@ export interface ReaderOptions {
   copy?: boolean | undefined
   /** Milliseconds without a chunk after which `next` gives up with ERR_VINEYARD_TIMEOUT; for foreign producers. */
   idleTimeout?: number | undefined
-  /** Ends the opening. */
+  /** Ends the opening. Once the server has been asked for it, that gives the stream up, as `close()` of a reader does. */
   signal?: AbortSignal | undefined
 }
 
@@ -118,7 +118,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     target: ReaderTarget<Out>,
     options: ReaderOptions = {}
   ): Promise<StreamReader<Out>> {
-    return core.connect(async connection => {
+    return core.openEnd(async connection => {
       await openStream(connection, target.id, readMode)
       const guard = connection.extended ? undefined : await ConsumerGuard.open(core, connection, target.id)
       return new StreamReader(core, connection, target, options, guard)

@@ -33,7 +33,7 @@ const isSize = isInteger(1)
 export interface WriterOptions {
   /** Chunks and bytes that may be pushed and not consumed: 256 chunks and a quarter of the server's memory by default. */
   window?: { [Limit in keyof WindowLimits]?: WindowLimits[Limit] | undefined } | undefined
-  /** Ends the opening. */
+  /** Ends the opening. Once the server has been asked for it, the stream fails, as with `close()` of a writer. */
   signal?: AbortSignal | undefined
 }
 
@@ -121,7 +121,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     target: WriterTarget<In>,
     options: WriterOptions = {}
   ): Promise<StreamWriter<In>> {
-    return core.connect(async connection => {
+    return core.openEnd(async (connection, ending) => {
       if (!connection.extended && !target.waits) {
         const message =
           'a stream that does not wait for its readers is written over the socket of its store, not over TCP'
@@ -129,6 +129,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       }
       const { memoryLimit } = await instanceStatus(connection)
       const limits = windowLimits(options.window, memoryLimit)
+      throwIfAborted(ending)
       await openStream(connection, target.id, writeMode, limits)
       if (connection.extended) {
         const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
