@@ -14,6 +14,7 @@ import { ClientCore } from './client-core.js'
 import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
 import { buildObject, type BuiltObject } from './object-builder.js'
+import { pollName } from './polled-name.js'
 import * as metadata from './requests/metadata.js'
 import * as names from './requests/names.js'
 import { clusterMeta, instanceStatus } from './requests/status.js'
@@ -49,7 +50,10 @@ export interface GetOptions {
 
 /** Options of `client.getName`. */
 export interface GetNameOptions {
-  /** Wait until somebody puts the name, instead of ERR_VINEYARD_NOT_FOUND; false by default. */
+  /**
+   * Wait until somebody puts the name, instead of ERR_VINEYARD_NOT_FOUND; false by default. A vineyardd is asked for it every
+   * 50 ms.
+   */
   wait?: boolean | undefined
   /** Ends the wait. */
   signal?: AbortSignal | undefined
@@ -289,7 +293,9 @@ export class Client {
   /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
   async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
     return this.core.connect(async connection => {
-      const id = await names.getName(connection, name, true)
+      const id = await (connection.extended
+        ? names.getName(connection, name, true)
+        : pollName(connection, name))
       connection.close()
       return id
     }, signal)
