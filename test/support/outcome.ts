@@ -21,6 +21,21 @@ export async function outcome(work: () => Promise<unknown>): Promise<string> {
   }
 }
 
+/** What comes of a call whose signal aborts when it has begun. */
+export function abortedMeanwhile<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const coming = call(controller.signal)
+  controller.abort()
+  return coming
+}
+
+/** The same in the next turn of the event loop: it has asked for something by then. */
+export function abortedSoon<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  setImmediate(() => controller.abort())
+  return call(controller.signal)
+}
+
 /** Operations down, states across; each cell is what the documentation promises. */
 export type Table<State extends string, Subject> = Record<
   string,

@@ -102,14 +102,16 @@ export class StateMatrix {
   readonly killServer: Enter<unknown> = () => kill(this.#server!)
 
   /**
-   * Another process takes the other end of all streams, and is killed. `notice` waits until it has been noticed.
+   * Another process takes the other end of all streams, and is killed. `notice` waits until it has been noticed. Of a group
+   * `streamsOf` tells the streams.
    */
   killPeer<Subject>(
     end: 'reader' | 'writer',
-    notice: (subject: Subject) => Promise<unknown>
+    notice: (subject: Subject) => Promise<unknown>,
+    streamsOf: (row: Row<Subject>) => readonly AnyStream[] = ({ scene }) => [scene.out]
   ): Enter<Subject> {
     return async rows => {
-      const streams = rows.map(({ scene }) => scene.out.id)
+      const streams = rows.flatMap(row => streamsOf(row).map(({ id }) => id))
       const peer = new TestProcess('taker', { socket: this.#server!.socket, end, streams })
       await peer.next()
       await peer.kill()

@@ -1,6 +1,6 @@
 import type { StreamReader, StreamWriter } from 'vineyard-streams'
 import { numberedBatch } from '../../support/numbered.js'
-import { everywhere, type Table } from '../../support/outcome.js'
+import { abortedMeanwhile, everywhere, type Table } from '../../support/outcome.js'
 
 const bytes = 4096
 const batch = (): ReturnType<typeof numberedBatch> => numberedBatch(0, bytes)
@@ -60,6 +60,14 @@ export const readerTable: Table<ReaderState, StreamReader> = {
   ],
   'next() with an aborted signal': [
     reader => reader.next({ signal: AbortSignal.abort() }),
+    everywhere(readerStates, 'ABORT_ERR')
+  ],
+  'next() aborted meanwhile': [
+    reader => abortedMeanwhile(signal => reader.next({ signal })),
+    everywhere(readerStates, 'ABORT_ERR')
+  ],
+  'nextId() aborted meanwhile': [
+    reader => abortedMeanwhile(signal => reader.nextId({ signal })),
     everywhere(readerStates, 'ABORT_ERR')
   ],
   'for await': [
@@ -132,6 +140,10 @@ export const writerTable: Table<WriterState, StreamWriter> = {
     writer => writer.append(batch(), { signal: AbortSignal.abort() }),
     everywhere(writerStates, 'ABORT_ERR')
   ],
+  'append() aborted meanwhile': [
+    writer => abortedMeanwhile(signal => writer.append(batch(), { signal })),
+    everywhere(writerStates, 'ABORT_ERR')
+  ],
   'append() of nonsense': [
     writer => writer.append(Symbol('nonsense')),
     {
@@ -145,6 +157,10 @@ export const writerTable: Table<WriterState, StreamWriter> = {
     }
   ],
   'allocate()': [async writer => (await writer.allocate(bytes)) && 'memory', memory],
+  'allocate() aborted meanwhile': [
+    writer => abortedMeanwhile(async signal => (await writer.allocate(bytes, { signal })) && 'memory'),
+    everywhere(writerStates, 'ABORT_ERR')
+  ],
   'allocateBatch()': [async writer => (await writer.allocateBatch(batch().schema, 8)) && 'memory', memory],
   'allocate() of more than there is': [
     writer => writer.allocate(2 ** 40),

@@ -84,8 +84,22 @@ for (const [name, start] of Object.entries(servers)) {
               const [member] = (await theSame(scene, subject)).streams
               await Promise.all([member.openReader(), member.openWriter()])
             }),
+            ended: each(async ({ scene, subject }) => {
+              const { streams } = await theSame(scene, subject)
+              for (const into of streams) await writeAll({ out: into })
+              for (const into of streams) await readAll({ into })
+            }),
+            failed: each(async ({ scene, subject }) => {
+              const [member] = (await theSame(scene, subject)).streams
+              await (await member.openWriter()).fail()
+            }),
             dropped: each(async ({ scene, subject }) => (await theSame(scene, subject)).drop()),
             'client closed': each(({ scene }) => scene.producer.close()),
+            'peer gone': matrix.killPeer(
+              'reader',
+              async () => {},
+              ({ subject }) => subject.streams.slice(0, 1)
+            ),
             'connection lost': loseProducer,
             'server gone': matrix.killServer
           },

@@ -14,13 +14,13 @@ import type { ClientScene } from './client-table.js'
 import type { Group } from './stream-tables.js'
 
 /** Appends three chunks and ends the stream. */
-export async function writeAll({ out }: Scene): Promise<void> {
+export async function writeAll({ out }: Pick<Scene, 'out'>): Promise<void> {
   const writer = await out.openWriter()
   for (let count = 0; count < 3; count += 1) await writer.append(chunkOf(out))
   await writer.finish()
 }
 
-export async function readAll({ into }: Scene): Promise<void> {
+export async function readAll({ into }: Pick<Scene, 'into'>): Promise<void> {
   for await (const chunk of await into.openReader()) release(chunk)
 }
 

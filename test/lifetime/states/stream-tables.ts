@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import type { ParallelStream, StreamCollection, VineyardStream } from 'vineyard-streams'
-import { everywhere, type Table } from '../../support/outcome.js'
+import { abortedSoon, everywhere, type Table } from '../../support/outcome.js'
 
 export const streamStates = [
   'open',
@@ -40,6 +40,10 @@ export const streamTable: Table<StreamState, VineyardStream<any, any, any>> = {
       ...connecting
     }
   ],
+  'openReader() aborted meanwhile': [
+    stream => abortedSoon(async signal => (await stream.openReader(undefined, { signal })).close()),
+    { ...everywhere(streamStates, 'ABORT_ERR'), 'client closed': 'CLOSED', 'server gone': 'CONNECT' }
+  ],
   'openWriter()': [
     async stream => (await stream.openWriter()).close(),
     {
@@ -51,6 +55,10 @@ export const streamTable: Table<StreamState, VineyardStream<any, any, any>> = {
       dropped: 'NOT_FOUND',
       ...connecting
     }
+  ],
+  'openWriter() aborted meanwhile': [
+    stream => abortedSoon(async signal => (await stream.openWriter(undefined, { signal })).close()),
+    { ...everywhere(streamStates, 'ABORT_ERR'), 'client closed': 'CLOSED', 'server gone': 'CONNECT' }
   ],
   'createReadStream()': [
     stream => finished(stream.createReadStream({ idleTimeout }).resume()),
@@ -97,8 +105,11 @@ export const streamTable: Table<StreamState, VineyardStream<any, any, any>> = {
 export const groupStates = [
   'open',
   'both ends taken',
+  'ended',
+  'failed',
   'dropped',
   'client closed',
+  'peer gone',
   'connection lost',
   'server gone',
   'server silent'
@@ -113,6 +124,9 @@ export const groupTable: Table<GroupState, Group> = {
     {
       open: 'TIMEOUT',
       'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'STREAM_FAILED',
+      'peer gone': 'STREAM_FAILED | STREAM_OPENED',
       dropped: 'NOT_FOUND',
       ...connecting,
       'connection lost': 'TIMEOUT | CONNECTION_LOST'
@@ -123,6 +137,9 @@ export const groupTable: Table<GroupState, Group> = {
     {
       open: 'nothing',
       'both ends taken': 'STREAM_OPENED',
+      ended: 'NOT_FOUND',
+      failed: 'STREAM_OPENED',
+      'peer gone': 'STREAM_FAILED | nothing',
       dropped: 'NOT_FOUND',
       ...connecting,
       'connection lost': 'nothing | CONNECTION_LOST'
@@ -133,6 +150,9 @@ export const groupTable: Table<GroupState, Group> = {
     {
       open: 'nothing',
       'both ends taken': 'nothing',
+      ended: 'nothing',
+      failed: 'nothing',
+      'peer gone': 'nothing',
       dropped: 'nothing',
       ...connecting,
       'connection lost': 'CONNECTION_LOST',
