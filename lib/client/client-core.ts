@@ -129,8 +129,8 @@ export class ClientCore {
 
   /**
    * The inside of a client of another instance of the cluster, over TCP; of this one, itself. It is closed with this
-   * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more), ERR_VINEYARD_TIMEOUT where it has
-   * not let this client in within ten seconds.
+   * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more), even if another one is by now,
+   * ERR_VINEYARD_TIMEOUT where it has not let this client in within ten seconds.
    */
   at(instance: number | bigint): Promise<ClientCore> {
     if (String(instance) === String(this.connection.info.instanceId)) return Promise.resolve(this)
@@ -163,6 +163,15 @@ export class ClientCore {
         )
       }
     )
+    const { instanceId } = core.connection.info
+    if (String(instanceId) !== instance) {
+      // An instance that is started again has another number. The old one stays listed for a while, with the same endpoint.
+      await core.close()
+      throw new VineyardError(
+        'ERR_VINEYARD_CONNECT',
+        `instance ${instance} has gone: tcp://${endpoint} is instance ${instanceId} now`
+      )
+    }
     this.addDependent(core)
     core.connection.onClosed(() => this.removeDependent(core))
     return core

@@ -17,7 +17,8 @@ export function checkUnreachable(value: Unreachable = 'skip'): Unreachable {
 
 /**
  * A client for each instance of the cluster, in the order of their numbers. An instance that was killed stays listed
- * until the others have missed its heartbeats for a while, so being listed says little.
+ * until the others have missed its heartbeats for a while, so being listed says little: at its endpoint there may be
+ * nobody, or the instance that was started in its place.
  */
 export async function onEachInstance(client: Client, unreachable: Unreachable): Promise<Client[]> {
   const instances = Object.keys(await client.clusterMeta())

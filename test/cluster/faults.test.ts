@@ -122,6 +122,26 @@ describe('Faults in a cluster', () => {
     expect(rerun).to.deep.equal({ stdout: 'instance 0: 60 batches\ntotal 17999970.0\n', stderr: '' })
   })
 
+  it('an instance is replaced by one at its endpoint: nobody takes the one for the other', async () => {
+    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [a, old] = [await open(first.socket), await open(second.socket)]
+    const id = await old.put('of the old one')
+    await old.persist(id)
+    const b = await open((await cluster.replace(1)).socket)
+    const meta: any = await a.clusterMeta()
+    expect(meta).to.have.keys('i0', 'i1', 'i2')
+    expect(meta.i2.rpc_endpoint).to.equal(meta.i1.rpc_endpoint)
+    expect(await codeOf(a.get(id))).to.equal('ERR_VINEYARD_CONNECT')
+    const group = await ParallelStream.create(a, { perInstance: true, name: 'replaced' })
+    expect(group.streams.map(stream => stream.meta.instance_id)).to.deep.equal([0, 2])
+    const there = await ParallelStream.open(b, 'replaced', { wait: true })
+    expect(there.localStreams).to.have.length(1)
+    await group.drop()
+    expect(await codeOf(ParallelStream.create(a, { perInstance: true, unreachable: 'fail' }))).to.equal(
+      'ERR_VINEYARD_CONNECT'
+    )
+  })
+
   it('an instance does not answer: a stream on each instance is made on the others', async () => {
     const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
     const a = await open(first.socket)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Network } from './network.js'
+import { Network, type Namespace } from './network.js'
 import { upAndRunning } from './up-and-running.js'
 import { freePort, sitePackages, Vineyardd } from './vineyardd.js'
 
@@ -59,7 +59,8 @@ class Etcd {
 /** Several real vineyardd that share an etcd, each in a network namespace of its own where the machine allows it. */
 export class Cluster {
   readonly instances: Vineyardd[] = []
-  readonly #namespaces: string[] = []
+  /** Those of the instances; undefined where there are none. */
+  readonly #namespaces: (Namespace | undefined)[] = []
   readonly #network: Network | undefined
   readonly #size: string
 
@@ -91,11 +92,22 @@ export class Cluster {
   /** Starts a further instance. */
   async add(): Promise<Vineyardd> {
     const namespace = this.#network?.add()
-    if (namespace !== undefined) this.#namespaces.push(namespace.name)
-    const options = { rpc: true, etcd: this.etcd.url, ...(namespace && { namespace }) }
-    const instance = await Vineyardd.start(this.#size, options)
+    this.#namespaces.push(namespace)
+    const instance = await this.#start(true, namespace)
     this.instances.push(instance)
     return instance
+  }
+
+  /** Kills an instance and starts one in its place, at the same endpoint, as who looks after services does. */
+  async replace(index: number): Promise<Vineyardd> {
+    const old = this.instances[index] as Vineyardd
+    await old.close()
+    const port = Number(new URL(old.endpoint as string).port)
+    return (this.instances[index] = await this.#start(port, this.#namespaces[index]))
+  }
+
+  #start(rpc: true | number, namespace: Namespace | undefined): Promise<Vineyardd> {
+    return Vineyardd.start(this.#size, { rpc, etcd: this.etcd.url, ...(namespace && { namespace }) })
   }
 
   /** Whether what goes from one instance to another crosses a network interface. */
@@ -105,13 +117,13 @@ export class Cluster {
 
   /** Bytes that an instance has received over its network interface; undefined where it has none of its own. */
   received(index: number): number | undefined {
-    const name = this.#namespaces[index]
+    const name = this.#namespaces[index]?.name
     return name === undefined ? undefined : this.#network?.carried(name)
   }
 
   /** Cuts the link of an instance, so that nobody is told, or mends it. False where it has none of its own. */
   setLink(index: number, state: 'up' | 'down'): boolean {
-    const name = this.#namespaces[index]
+    const name = this.#namespaces[index]?.name
     if (name !== undefined) this.#network?.set(name, state)
     return name !== undefined
   }

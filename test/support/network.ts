@@ -6,6 +6,12 @@ function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: 'ignore' })
 }
 
+/** A network namespace, and its address. */
+export interface Namespace {
+  name: string
+  address: string
+}
+
 /** A network of namespaces, one for each instance, that reach each other and this process through a bridge. */
 export class Network {
   readonly #bridge: string
@@ -44,7 +50,7 @@ export class Network {
   }
 
   /** A further namespace. */
-  add(): { name: string; address: string } {
+  add(): Namespace {
     const name = `${this.#bridge}n${this.#namespaces.length}`
     const address = `${this.#prefix}.${this.#namespaces.length + 2}`
     ip('netns', 'add', name)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'vineyard-streams'
+import type { Namespace } from './network.js'
 import { upAndRunning } from './up-and-running.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -35,12 +36,12 @@ export function needsVineyard(context: Mocha.Context): void {
 }
 
 export interface VineyarddOptions {
-  /** Whether it listens for TCP as well, on a free port. */
-  rpc?: boolean
+  /** Whether it listens for TCP as well: on a free port, or on this one. */
+  rpc?: boolean | number
   /** URL of the etcd that makes it one of a cluster; alone without. */
   etcd?: string
-  /** A network namespace (`ip netns`) to run in, and its address there. */
-  namespace?: { name: string; address: string }
+  /** Where it is to run, if not with this process. */
+  namespace?: Namespace
   /** What clients must register with. */
   login?: { username: string; password: string }
 }
@@ -110,7 +111,7 @@ export class Vineyardd {
 
   static async start(size = '512Mi', options: VineyarddOptions = {}): Promise<Vineyardd> {
     // Two of them on one port would both listen (SO_REUSEPORT), and share the clients.
-    const port = options.rpc === true ? await freePort() : undefined
+    const port = options.rpc === true ? await freePort() : options.rpc || undefined
     const server = new Vineyardd(mkdtempSync(join(tmpdir(), 'vineyardd-')), size, port, options)
     await upAndRunning(server.process, () => answers(server.socket, server.endpoint, options.login))
     return server
