@@ -9,12 +9,12 @@ import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { ByteReadable } from './byte-readable.js'
 import { ByteWritable } from './byte-writable.js'
 import type { ChunkEncoder } from './chunk-encoder.js'
+import { openStreamObject } from './open-object.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
 import {
   createStreamObject,
-  openStreamObject,
   VineyardStream,
   type CreateStreamOptions,
   type OpenStreamOptions
@@ -62,7 +62,7 @@ export class ByteStream extends VineyardStream<Bytes, Buffer, ByteWriteStreamOpt
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
   ): Promise<ByteStream> {
-    return new ByteStream(client, await openStreamObject(client, typename, idOrName, options))
+    return openStreamObject(client, typename, idOrName, options, meta => new ByteStream(client, meta))
   }
 
   /** @internal */

@@ -16,9 +16,9 @@ import type { ChunkEncoder } from './chunk-encoder.js'
 import { IpcDrafts } from './ipc-drafts.js'
 import { chunkId, type PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
+import { openStreamObject } from './open-object.js'
 import {
   createStreamObject,
-  openStreamObject,
   VineyardStream,
   type CreateStreamOptions,
   type OpenStreamOptions
@@ -56,7 +56,7 @@ export class DataframeStream<T extends TypeMap = any> extends VineyardStream<
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
   ): Promise<DataframeStream<T>> {
-    return new DataframeStream<T>(client, await openStreamObject(client, typename, idOrName, options))
+    return openStreamObject(client, typename, idOrName, options, meta => new DataframeStream<T>(client, meta))
   }
 
   /** @internal */

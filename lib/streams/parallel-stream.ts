@@ -1,4 +1,3 @@
-import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkIsObject, isInteger, isText } from '../options.js'
@@ -6,11 +5,11 @@ import type { ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import {
   nameObject,
-  openStreamObject,
   type CreateStreamOptions,
   type OpenStreamOptions,
   type VineyardStream
 } from './stream.js'
+import { openStreamObject } from './open-object.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
 import { checkUnreachable, onEachInstance } from './instances.js'
 import { perInstanceKey, StreamGroup } from './stream-group.js'
@@ -95,9 +94,9 @@ export class ParallelStream<Member extends AnyStream = AnyStream> extends Stream
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
   ): Promise<ParallelStream<Member>> {
-    const meta = await openStreamObject(client, typename, idOrName, options)
-    const members = await abortable(membersOfParallel(client, meta), options.signal)
-    return new ParallelStream(client, meta, members as Member[])
+    return openStreamObject(client, typename, idOrName, options, async meta => {
+      return new ParallelStream(client, meta, (await membersOfParallel(client, meta)) as Member[])
+    })
   }
 }
 

@@ -10,9 +10,9 @@ import { hasSchema, SchemaCheck } from './batch-schema.js'
 import type { ChunkEncoder } from './chunk-encoder.js'
 import type { PulledChunk } from './chunk-feed.js'
 import type { Chunk } from './chunk-source.js'
+import { openStreamObject } from './open-object.js'
 import {
   createStreamObject,
-  openStreamObject,
   VineyardStream,
   type CreateStreamOptions,
   type OpenStreamOptions
@@ -55,7 +55,13 @@ export class RecordBatchStream<T extends TypeMap = any> extends VineyardStream<
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
   ): Promise<RecordBatchStream<T>> {
-    return new RecordBatchStream<T>(client, await openStreamObject(client, typename, idOrName, options))
+    return openStreamObject(
+      client,
+      typename,
+      idOrName,
+      options,
+      meta => new RecordBatchStream<T>(client, meta)
+    )
   }
 
   /** @internal */

@@ -1,10 +1,10 @@
-import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import { createData, deleteData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
 import { isObjectId, objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
-import { nameObject, openStreamObject, type OpenStreamOptions } from './stream.js'
+import { openStreamObject } from './open-object.js'
+import { nameObject, type OpenStreamOptions } from './stream.js'
 import { StreamGroup, type GroupMember } from './stream-group.js'
 import { membersOfCollection } from './stream-types.js'
 
@@ -33,7 +33,7 @@ const isFlatJson: Check = (value, what) => {
 export interface CreateCollectionOptions {
   /** Further metadata of the collection, as upstream's readers add `__path` or `__options`. Objects are not possible. */
   metadata?: JsonObject | undefined
-  /** Gives the collection a name, and so makes it persistent. */
+  /** Gives the collection a name, and so makes it persistent. A name that something else has is taken over. */
   name?: string | undefined
 }
 
@@ -80,8 +80,8 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
     idOrName: ObjectId | string,
     options: OpenStreamOptions = {}
   ): Promise<StreamCollection<Member>> {
-    const meta = await openStreamObject(client, typename, idOrName, options)
-    const members = await abortable(membersOfCollection(client, meta), options.signal)
-    return new StreamCollection(client, meta, members as Member[])
+    return openStreamObject(client, typename, idOrName, options, async meta => {
+      return new StreamCollection(client, meta, (await membersOfCollection(client, meta)) as Member[])
+    })
   }
 }

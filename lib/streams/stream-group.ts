@@ -129,13 +129,18 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
    * because its instance has gone, everything else is, and then it rejects.
    */
   async drop(): Promise<void> {
+    // The name first: who looks for it finds the whole group or none.
+    const [unnamed] = await Promise.allSettled([this.#dropName()])
     const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
-    const { connection } = this.client.core
-    const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
-    if (name !== undefined) await dropNameOf(connection, name, this.id)
-    await deleteData(connection, [this.id], { force: true, deep: false })
-    const failed = dropped.find(result => result.status === 'rejected')
+    await deleteData(this.client.core.connection, [this.id], { force: true, deep: false })
+    const failed = [unnamed, ...dropped].find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
+  }
+
+  /** It may have been given after this object was made. */
+  async #dropName(): Promise<void> {
+    const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
+    if (name !== undefined) await dropNameOf(this.client.core.connection, name, this.id)
   }
 
   /** The members that are on the client's instance of the cluster. */

@@ -1,4 +1,4 @@
-import { abortable, throwIfAborted } from '../abort.js'
+import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
@@ -9,16 +9,8 @@ import { createStream } from '../client/requests/streams.js'
 import { VineyardError } from '../errors.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
-import {
-  checkClient,
-  checkOptions,
-  isBoolean,
-  isJsonObject,
-  isSignal,
-  isText,
-  type Checks
-} from '../options.js'
-import { isObjectId, type ObjectId } from '../protocol/ids.js'
+import { checkClient, checkOptions, isJsonObject, isText, type Checks } from '../options.js'
+import type { ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
 import type { ChunkEncoder } from './chunk-encoder.js'
 import {
@@ -53,13 +45,15 @@ import { StreamWriter } from './writer.js'
 export interface CreateStreamOptions extends SharingOptions {
   /** Any JSON values, for whoever opens the stream; C++ expects strings. */
   params?: JsonObject | undefined
-  /** Gives the stream a name, and so makes it persistent. `drop()` removes it. */
+  /**
+   * Gives the stream a name, and so makes it persistent. A name that something else has is taken over. `drop()` removes it.
+   */
   name?: string | undefined
 }
 
 /** Options of `open` of a stream type. */
 export interface OpenStreamOptions {
-  /** Wait until somebody puts the name. */
+  /** Wait until somebody puts the name, or, where its object is gone, another one gets it; false by default. */
   wait?: boolean | undefined
   /** Ends the wait. */
   signal?: AbortSignal | undefined
@@ -237,26 +231,6 @@ export async function createStreamObject(
 export async function nameObject(connection: Connection, id: ObjectId, name: string): Promise<void> {
   await persist(connection, id)
   await putName(connection, id, name)
-}
-
-/** The metadata of an existing stream, by id or name. Rejects with ERR_VINEYARD_TYPE if it is something else. */
-export async function openStreamObject(
-  client: Client,
-  typename: string,
-  idOrName: string,
-  options: OpenStreamOptions
-): Promise<Metadata> {
-  checkClient(client)
-  checkOptions(options, { wait: isBoolean, signal: isSignal })
-  isText(idOrName, '"idOrName" argument')
-  const { wait = false, signal } = options
-  throwIfAborted(signal)
-  const id = isObjectId(idOrName)
-    ? idOrName
-    : await client.getName(idOrName, signal === undefined ? { wait } : { wait, signal })
-  const meta = await abortable(client.getMeta(id), signal)
-  if (meta.typename.startsWith(typename)) return meta
-  throw new VineyardError('ERR_VINEYARD_TYPE', `${idOrName} is a ${meta.typename}, not a ${typename}`)
 }
 
 /** `__name` is escaped as in a JSON pointer. */
