@@ -36,7 +36,14 @@ export default tseslint.config(
   {
     files: ['examples/**/*.js'],
     languageOptions: {
-      globals: { console: 'readonly', process: 'readonly', URL: 'readonly', fetch: 'readonly' }
+      globals: {
+        AbortController: 'readonly',
+        AbortSignal: 'readonly',
+        console: 'readonly',
+        process: 'readonly',
+        URL: 'readonly',
+        fetch: 'readonly'
+      }
     },
     rules: { 'no-console': 'off' }
   },

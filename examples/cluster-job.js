@@ -1,21 +1,36 @@
-// A batch job on a cluster: a producer on one machine feeds a partition on each, and a consumer on each machine reads the
-// one that is there, in shared memory. Start one producer and as many consumers as there are machines, in any order:
+// A batch job on a cluster: a producer on one machine feeds a partition on each, a consumer on each machine reads the one
+// that is there, in shared memory, and answers with a line of results. Start one producer and as many consumers as there
+// are machines, in any order:
 //
-//   node cluster-job.js producer [name of the job]
+//   node cluster-job.js producer [name of the job] [seconds that it may take, 600 unless told otherwise]
 //   node cluster-job.js consumer [name of the job]
 //
-// Each connects to the vineyardd of its machine, at $VINEYARD_IPC_SOCKET or /var/run/vineyard.sock.
+// Each connects to the vineyardd of its machine, at $VINEYARD_IPC_SOCKET or /var/run/vineyard.sock. What fails, or is
+// interrupted, ends with a code, and so does the rest of the job. A producer ends an earlier run of its job.
+import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { tableFromArrays } from 'apache-arrow'
-import { connect, ParallelStream, release } from 'vineyard-streams'
+import { connect, ParallelStream, RecordBatchStream, release } from 'vineyard-streams'
 
-const [role, job = 'cluster-job'] = process.argv.slice(2)
-const work = { producer: produce, consumer: consume }[role]
-if (work === undefined) throw new Error('say whether this is the producer or a consumer')
+const roles = { producer: produce, consumer: consume }
+const [role = '', job = 'cluster-job', seconds = '600'] = process.argv.slice(2)
+if (!Object.hasOwn(roles, role)) throw new Error('say whether this is the producer or a consumer')
+
+// Ctrl-C ends whatever waits, so that what was made is removed; the second one ends the process.
+const interruption = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM']) {
+  process.once(name, () => {
+    process.exitCode = 128 + constants.signals[name]
+    interruption.abort(name)
+  })
+}
 const client = await connect()
 try {
-  await work()
+  await roles[role]()
+} catch (error) {
+  console.error(error)
+  process.exitCode ??= 1
 } finally {
   await client.close()
 }
@@ -28,44 +43,70 @@ function* batches() {
 }
 
 async function produce() {
-  // The name makes it findable on every machine. A machine that has just gone gets no partition.
-  const stream = await ParallelStream.create(client, { perInstance: true, name: job })
+  const signal = AbortSignal.any([interruption.signal, AbortSignal.timeout(seconds * 1000)])
+  await dropEarlierRun()
+  // A machine that has just gone gets no partition. The name makes the job findable on every machine.
+  const options = { perInstance: true, params: { job } }
+  const results = await ParallelStream.create(client, options)
+  options.params.results = results.id
+  const work = await ParallelStream.create(client, { ...options, name: job })
   try {
     const source = Readable.from(batches(), { highWaterMark: 1 })
-    await pipeline(source, stream.createWriteStream({ partition: 'round-robin' }))
+    // The results are awaited from the beginning: a consumer that dies ends them, whatever it was doing.
+    const [rows] = await Promise.all([
+      rowsOf(results.createReadStream({ partition: 'all', signal })),
+      pipeline(source, work.createWriteStream({ partition: 'round-robin' }), { signal })
+    ])
     let total = 0
-    for (const { meta } of stream.streams) {
-      const name = resultName(stream, meta.instance_id)
-      const id = await client.getName(name, { wait: true })
-      const [count, sum] = await client.get(id) // from where it is, over TCP
-      console.log(`instance ${meta.instance_id}: ${count} batches`)
+    for (const { instance, count, sum } of rows.sort((a, b) => a.instance - b.instance)) {
+      console.log(`instance ${instance}: ${count} batches`)
       total += sum
-      await client.dropName(name)
-      await client.delete(id)
     }
     console.log('total', total.toFixed(1))
   } finally {
     // What is on a machine that has gone cannot be removed, and went with it.
-    await stream.drop().catch(error => console.error('not removed everywhere:', error.code))
+    for (const stream of [work, results]) {
+      await stream.drop().catch(error => console.error('not removed everywhere:', error.code))
+    }
   }
+}
+
+async function rowsOf(stream) {
+  const rows = []
+  for await (const batch of stream) {
+    for (const row of batch) rows.push(row.toJSON())
+    release(batch)
+  }
+  return rows
 }
 
 async function consume() {
-  const stream = await ParallelStream.open(client, job, { wait: true })
-  let count = 0
-  let sum = 0
-  for await (const batch of stream.createReadStream()) {
-    for (const value of batch.getChild('value')) sum += value
-    count += 1
-    release(batch)
+  const { signal } = interruption
+  const work = await ParallelStream.open(client, job, { wait: true, signal })
+  const results = await client.get(work.streams[0].params.results)
+  async function* summary(source) {
+    let count = 0
+    let sum = 0
+    for await (const batch of source) {
+      for (const value of batch.getChild('value')) sum += value
+      count += 1
+      release(batch)
+    }
+    console.log(`read ${count} batches`)
+    const [{ meta }] = work.localStreams
+    yield tableFromArrays({ instance: [Number(meta.instance_id)], count: [count], sum: [sum] })
   }
-  const { instanceId } = await client.status()
-  const id = await client.put([count, sum])
-  await client.persist(id)
-  await client.putName(id, resultName(stream, instanceId))
-  console.log(`read ${count} batches`)
+  await pipeline(work.createReadStream(), summary, results.createWriteStream(), { signal })
 }
 
-function resultName(stream, instance) {
-  return `${stream.id}/${instance}`
+/** A producer that was killed could not remove its streams. Those of machines that have gone went with them. */
+async function dropEarlierRun() {
+  const streams = await client.list({ pattern: RecordBatchStream.typename })
+  const earlier = streams.filter(({ params_ = '{}' }) => JSON.parse(params_).job === job)
+  await Promise.allSettled(
+    earlier.map(async ({ id }) => {
+      const stream = await RecordBatchStream.open(client, id)
+      await stream.drop()
+    })
+  )
 }

@@ -14,6 +14,7 @@ import {
 import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
+import { eventually } from '../support/settling.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { silence } from '../support/victims.js'
 import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
@@ -108,6 +109,11 @@ describe('Faults in a cluster', () => {
     const stream = await ParallelStream.open<RecordBatchStream>(b, 'job', { wait: true })
     const reader = await (stream.localStreams[0] as RecordBatchStream).openReader()
     expect((await reader.next()).value?.numRows).to.equal(10_000)
+    // The other consumer has begun, too, or it would wait for the next run.
+    const near = await open(first.socket)
+    const hasBegun = async (): Promise<boolean> =>
+      String((await near.getMeta(stream.streams[0]?.id as string))['__labels']).includes('.consumer"')
+    await eventually(hasBegun, 'the consumer to read')
     second.process.kill('SIGKILL')
     const [producer, consumer] = await Promise.all(ends)
     expect(producer).to.include("code: 'ERR_VINEYARD_CONNECTION_LOST'")
