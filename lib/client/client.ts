@@ -14,7 +14,7 @@ import { ClientCore } from './client-core.js'
 import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
 import { buildObject, type BuiltObject } from './object-builder.js'
-import { pollName } from './polled-name.js'
+import { nameWhenPut } from './name-when-put.js'
 import * as metadata from './requests/metadata.js'
 import * as names from './requests/names.js'
 import { clusterMeta, instanceStatus } from './requests/status.js'
@@ -293,9 +293,7 @@ export class Client {
   /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
   async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
     return this.core.connect(async connection => {
-      const id = await (connection.extended
-        ? names.getName(connection, name, true)
-        : pollName(connection, name))
+      const id = await nameWhenPut(connection, name)
       connection.close()
       return id
     }, signal)

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { abortable, throwIfAborted } from '../abort.js'
 import type { Client } from '../client/client.js'
-import type { Requester } from '../client/connection.js'
+import type { Connection } from '../client/connection.js'
+import { nameWhenPut } from '../client/name-when-put.js'
 import { getData } from '../client/requests/metadata.js'
 import { getName } from '../client/requests/names.js'
 import { VineyardError } from '../errors.js'
@@ -46,13 +47,13 @@ export async function openStreamObject<T>(
 
 /** A name outlives its object for a moment when a stream is dropped, and for good when somebody deletes only the object. */
 async function openWhenThere<T>(
-  connection: Requester,
+  connection: Connection,
   name: string,
   open: (id: ObjectId) => Promise<T>,
   signal: AbortSignal | undefined
 ): Promise<T> {
   for (let poll = firstPollMs; ; poll = Math.min(2 * poll, longestPollMs)) {
-    const id = await getName(connection, name, true)
+    const id = await nameWhenPut(connection, name)
     try {
       return await abortable(open(id), signal)
     } catch (error) {
@@ -63,7 +64,7 @@ async function openWhenThere<T>(
 }
 
 /** Whether a name still has an object that exists: then it is a member of that which does not. */
-async function stands(connection: Requester, name: string, id: ObjectId): Promise<boolean> {
+async function stands(connection: Connection, name: string, id: ObjectId): Promise<boolean> {
   try {
     if ((await getName(connection, name, false)) !== id) return false
   } catch (error) {

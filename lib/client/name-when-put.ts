@@ -8,12 +8,17 @@ import { getName } from './requests/names.js'
 const firstPollMs = 1
 const longestPollMs = 50
 
+/** The object of a name, once it has one. `connection` is of nobody else: on the store the request blocks it. */
+export function nameWhenPut(connection: Connection, name: string): Promise<ObjectId> {
+  return connection.extended ? getName(connection, name, true) : pollName(connection, name)
+}
+
 /**
- * The object of a name, once it has one. A vineyardd keeps a request that waits for a name, and the connection with its
+ * A vineyardd keeps a request that waits for a name, and the connection with its
  * descriptor, until that name is put, also when its client has long gone: so it is asked again and again. Closing
  * `connection` ends that at once.
  */
-export async function pollName(connection: Connection, name: string): Promise<ObjectId> {
+async function pollName(connection: Connection, name: string): Promise<ObjectId> {
   const ending = new AbortController()
   const unsubscribe = connection.onClosed(error => ending.abort(error))
   try {
