@@ -6,6 +6,7 @@ import { Store } from 'vineyard-streams'
 import { serving } from '../support/cluster.js'
 import { Machine } from '../support/machine.js'
 import { Network } from '../support/network.js'
+import { Packed } from '../support/packed.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { upAndRunning } from '../support/up-and-running.js'
 import { answers, freePort, needsVineyard } from '../support/vineyardd.js'
@@ -21,12 +22,17 @@ function code(heading: string, language: 'sh' | 'js'): string[] {
 }
 
 describe('The guide to deploying, followed', () => {
+  let packed: Packed
   let network: Network | undefined
   let first: Machine
   let second: Machine
   /** Where the guide says 10.0.0.1:9600 and 10.0.0.2:9600. */
   let endpoints: string[]
 
+  before(() => {
+    packed = new Packed()
+  })
+  after(() => packed?.remove())
   beforeEach(async () => {
     network = Network.create()
     const spaces = [network?.add(), network?.add()]
@@ -53,20 +59,24 @@ describe('The guide to deploying, followed', () => {
       if (line.startsWith('# on ')) where = line.slice(5)
       else steps.push([where, line])
     }
-    const [venv, install, profile] = steps.splice(0, 3).map(([on, line]) => {
-      expect(on).to.equal('both')
-      return line
-    })
+    const both = steps.filter(([on]) => on === 'both').map(([, line]) => line)
+    const [venv, install, profile, npmInstall, ...preparations] = both
     expect(venv).to.equal('python3 -m venv vineyard')
     const requirements = readFileSync(join(root, 'test/interop/requirements.txt'), 'utf8')
     for (const name of ['vineyard', 'vineyard-bdist']) {
       const [pinned] = new RegExp(`^${name}==.*$`, 'm').exec(requirements) ?? []
       expect(install).to.include(pinned)
     }
-    for (const machine of [first, second]) machine.profile = profile as string
+    expect(npmInstall).to.equal('npm install vineyard-streams apache-arrow')
+    for (const machine of [first, second]) {
+      machine.profile = profile as string
+      packed.install(machine.folder)
+      for (const line of preparations) expect(await machine.output(line)).to.equal('')
+    }
 
     const jobs: Promise<string>[] = []
     for (const [on, line] of steps) {
+      if (on === 'both') continue
       const [machine, endpoint] = on === '10.0.0.1' ? [first, endpoints[0]] : [second, endpoints[1]]
       if (line.startsWith('node')) jobs.push(machine.output(line))
       else if (line.startsWith('etcd')) await upAndRunning(machine.start(line), log => serving.test(log))
@@ -82,6 +92,7 @@ describe('The guide to deploying, followed', () => {
     const [serve = '', ...others] = code('Over TCP only', 'sh')
     expect(others).to.deep.equal([])
     // A password in the place of the guide's dots.
+    for (const machine of [first, second]) packed.install(machine.folder)
     const child = first.start(serve.replace('=… ', '=secret '))
     await upAndRunning(child, log => log.includes('listening on'))
     second.profile = 'export VINEYARD_PASSWORD=secret'
@@ -97,6 +108,7 @@ describe('The guide to deploying, followed', () => {
 
   it('reconnects by the recipe', async () => {
     const machine = new Machine(undefined, [])
+    packed.install(machine.folder)
     const store = await Store.start({ size: '1Mi', rpc: { port: 0 } })
     const proxy = await TcpProxy.start(`tcp://${store.rpcEndpoint}`)
     try {

@@ -1,17 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { python } from './vineyardd.js'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-
 /**
- * A machine as far as the guide to deploying needs one: an address, and a fresh folder where what npm and pip would have
- * installed is there. `replacements` are made in every command.
+ * A machine as far as the guide to deploying needs one: an address, and a fresh folder where what pip would have installed is
+ * there. `replacements` are made in every command.
  */
 export class Machine {
   readonly folder = mkdtempSync(join(tmpdir(), 'machine-'))
@@ -26,14 +23,6 @@ export class Machine {
     this.#namespace = namespace
     this.#replacements = replacements
     symlinkSync(join(python, '../..'), join(this.folder, 'vineyard'))
-    const modules = join(this.folder, 'node_modules')
-    mkdirSync(join(modules, '.bin'), { recursive: true })
-    symlinkSync(root, join(modules, 'vineyard-streams'))
-    symlinkSync(join(root, 'node_modules/apache-arrow'), join(modules, 'apache-arrow'))
-    const program = `#!/bin/sh\nexec node ${join(modules, 'vineyard-streams/dist/cli/main.js')} "$@"\n`
-    writeFileSync(join(modules, '.bin/vineyard-streams'), program, { mode: 0o755 })
-    writeFileSync(join(this.folder, 'package.json'), '{ "type": "module" }')
-    copyFileSync(join(root, 'examples/cluster-job.js'), join(this.folder, 'cluster-job.js'))
   }
 
   /** A text of the guide with what is different here. */
@@ -72,8 +61,8 @@ export class Machine {
 
   /** The same of a program. */
   async outputOf(program: string, onStart?: () => void): Promise<string> {
-    writeFileSync(join(this.folder, 'program.js'), this.here(program))
-    return this.output('node program.js', onStart)
+    writeFileSync(join(this.folder, 'program.mjs'), this.here(program))
+    return this.output('node program.mjs', onStart)
   }
 
   async close(): Promise<void> {
