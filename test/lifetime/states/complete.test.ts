@@ -37,6 +37,7 @@ Where the two servers differ, or one tells sooner than the other, there are two 
   one does; a read stream of a resumable stream leaves it to the next reader.
 - *failed*: the other end, or this one, called \`fail()\`, or closed before the end.
 - Of a group *ended* is said of all its streams, *both ends taken*, *failed* and *peer gone* of the first one.
+- *thread gone*: the thread of a store was ended, as by a lack of memory.
 - *aborted meanwhile*: the signal aborts when the call has begun; of an opening, in the next turn of the event loop, when it may
   be over. What the other end learns is in \`test/lifetime/ended-openings.test.ts\`.
 `

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import {
   ByteStream,
   DataframeStream,
@@ -115,9 +117,14 @@ it('What each call of a store does in each state', async () => {
   for (const state of storeStates) {
     for (const [operation, [run, outcomes]] of Object.entries(storeTable)) {
       const directory = mkdtempSync(join(tmpdir(), 'vineyard-streams-'))
+      const created = once(process, 'worker')
       const store = await Store.start({ size: '1Mi', socket: join(directory, 'socket') })
-      const closing = state === 'open' ? undefined : store.close()
-      if (state === 'closed') await closing
+      const [thread] = (await created) as [Worker]
+      if (state === 'thread gone') await thread.terminate()
+      else if (state !== 'open') {
+        const closing = store.close()
+        if (state === 'closed') await closing
+      }
       const cell = `${operation} when ${state}`
       const came = await outcome(() => run(store))
       seen[cell] = came
