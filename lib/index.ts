@@ -14,6 +14,7 @@ export type {
   GetNameOptions,
   GetOptions,
   ListOptions,
+  MigrateOptions,
   PutOptions
 } from './client/client.js'
 export type { ConnectOptions } from './client/settings.js'

@@ -25,7 +25,7 @@ export function dropCommand(host: Host): Command {
           }
           await client.delete(id, { force: options.force ?? false })
           const name = nameOf(meta)
-          if (name !== undefined) await dropNameOf(client.core.connection, name, id)
+          if (name !== undefined) await client.core.inquire(connection => dropNameOf(connection, name, id))
         }
       })
     )

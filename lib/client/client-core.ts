@@ -1,4 +1,4 @@
-import { abortableSoon, throwIfAborted } from '../abort.js'
+import { abortable, abortableSoon, throwIfAborted } from '../abort.js'
 import { VineyardError } from '../errors.js'
 import { LeaseBudget } from '../memory/budget.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
@@ -12,6 +12,7 @@ import { endsSoon, patienceMs } from './patience.js'
 import { PeerWatch } from './peer-watch.js'
 import { clusterMeta } from './requests/status.js'
 import type { ConnectionSettings } from './settings.js'
+import { SideLine } from './side-line.js'
 
 /** What a client closes before itself: readers and writers. */
 export interface Dependent {
@@ -32,6 +33,10 @@ export class ClientCore {
   readonly counters = new Counters()
   /** Looks after the other ends of this client's streams where the server does not. */
   readonly peers = new PeerWatch()
+  /** For requests that a vineyardd answers when its etcd does. */
+  readonly #side = new SideLine(() =>
+    this.#whileOpen(undefined, ending => Connection.open(this.settings, ending))
+  )
   /** Clients of the other instances of the cluster. */
   readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
@@ -128,6 +133,32 @@ export class ClientCore {
   }
 
   /**
+   * `work` with a connection for requests that a vineyardd may answer only when its etcd has: where that is dead, or cut
+   * off, one is not answered within the timeout, which must end no more than others of the kind. In their order.
+   */
+  inquire<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#asksNobody ? work(this.connection) : this.#side.use(work)
+  }
+
+  /**
+   * The same with a connection for this `work` alone, which hangs where others of the kind do not. `signal`, or closing the
+   * client, ends it.
+   */
+  alone<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#asksNobody) return abortable(work(this.connection), signal)
+    return this.connect(async connection => {
+      const result = await work(connection)
+      connection.close()
+      return result
+    }, signal)
+  }
+
+  /** The store answers by itself; and a connection that is closed, or lost, says so. */
+  get #asksNobody(): boolean {
+    return this.connection.closed || this.connection.extended
+  }
+
+  /**
    * The inside of a client of another instance of the cluster, over TCP; of this one, itself. It is closed with this
    * one. Rejects with ERR_VINEYARD_CONNECT where the instance is not there (any more), even if another one is by now,
    * ERR_VINEYARD_TIMEOUT where it has not let this client in within ten seconds.
@@ -147,7 +178,7 @@ export class ClientCore {
   }
 
   async #connectTo(instance: string): Promise<ClientCore> {
-    const meta = await clusterMeta(this.connection)
+    const meta = await this.inquire(clusterMeta)
     const endpoint = (meta[`i${instance}`] as JsonObject | undefined)?.['rpc_endpoint']
     if (typeof endpoint !== 'string') {
       throw new VineyardError('ERR_VINEYARD_CONNECT', `instance ${instance} is not in the cluster`)
@@ -235,6 +266,7 @@ export class ClientCore {
     await Promise.allSettled([...this.#dependents].map(dependent => dependent.close()))
     if (this.#underWay.size > 0) await endsSoon(this.#idle())
     this.peers.close()
+    this.#side.close()
     this.connection.close()
   }
 

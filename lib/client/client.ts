@@ -9,10 +9,11 @@ import { checkObjectId, isBlobId, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import type { Status as ServerStatus } from '../protocol/status.js'
 import { sweep } from '../streams/orphans.js'
-import { streamFromMetadata } from '../streams/stream-types.js'
+import { isStreamType, streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
 import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
+import { migrateFrom } from './migration.js'
 import { buildObject, type BuiltObject } from './object-builder.js'
 import { nameWhenPut } from './name-when-put.js'
 import * as metadata from './requests/metadata.js'
@@ -56,6 +57,12 @@ export interface GetNameOptions {
    */
   wait?: boolean | undefined
   /** Ends the wait. */
+  signal?: AbortSignal | undefined
+}
+
+/** Options of `client.migrate`. */
+export interface MigrateOptions {
+  /** Ends the wait; what the instances have begun goes on. */
   signal?: AbortSignal | undefined
 }
 
@@ -143,7 +150,10 @@ export class Client {
         scopedRoot: false
       })
     )
-    const undo = ({ id }: BuiltObject): void => void this.core.endsFirst(this.delete(id)).catch(() => {})
+    const undo = ({ id }: BuiltObject): void =>
+      void this.core
+        .endsFirst(metadata.deleteData(connection, [id], { force: false, deep: true }))
+        .catch(() => {})
     return (await abortable(built, options.signal, undo)).id
   }
 
@@ -156,7 +166,7 @@ export class Client {
     throwIfAborted(options.signal)
     const { connection, reader } = this.core
     const objectId = checkObjectId(id)
-    const meta = await abortable(reader.metadata(objectId, { syncRemote: true }), options.signal)
+    const meta = await abortable(this.getMeta(objectId), options.signal)
     const stream = await abortable(streamFromMetadata(this, meta), options.signal)
     if (stream !== undefined) return stream as T
     const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
@@ -172,12 +182,14 @@ export class Client {
 
   /** The metadata of an object: `id`, `typename`, its fields, its members nested. Integers beyond 2^53 are bigint. */
   async getMeta(id: ObjectId | string): Promise<Metadata> {
-    return this.core.reader.metadata(checkObjectId(id), { syncRemote: true })
+    const objectId = checkObjectId(id)
+    return this.core.inquire(connection => metadata.metadataOf(connection, objectId, { syncRemote: true }))
   }
 
   /** Whether an object or blob exists on the server. */
   async exists(id: ObjectId | string): Promise<boolean> {
-    return metadata.exists(this.core.connection, checkObjectId(id))
+    const objectId = checkObjectId(id)
+    return this.core.inquire(connection => metadata.exists(connection, objectId))
   }
 
   /** Deletes objects. Unknown ids are not an error; objects that others use stay unless `force`. */
@@ -187,10 +199,8 @@ export class Client {
   ): Promise<void> {
     checkOptions(options, { force: isBoolean, deep: isBoolean })
     const list = (Array.isArray(ids) ? ids : [ids]).map(id => checkObjectId(id))
-    await metadata.deleteData(this.core.connection, list, {
-      force: options.force ?? false,
-      deep: options.deep ?? true
-    })
+    const { force = false, deep = true } = options
+    await this.core.inquire(connection => metadata.deleteData(connection, list, { force, deep }))
   }
 
   /** Metadata of the objects whose typename matches. */
@@ -206,8 +216,9 @@ export class Client {
    */
   async putName(id: ObjectId | string, name: string): Promise<void> {
     const objectId = checkObjectId(id)
+    checkName(name)
     try {
-      await names.putName(this.core.connection, objectId, checkName(name))
+      await this.core.inquire(connection => names.putName(connection, objectId, name))
     } catch (cause) {
       const { status } = cause as VineyardError
       if (status !== Status.Invalid || isBlobId(objectId)) throw cause
@@ -225,35 +236,73 @@ export class Client {
     const { signal } = options
     throwIfAborted(signal)
     checkName(name)
-    if (options.wait !== true) return abortable(names.getName(this.core.connection, name, false), signal)
+    if (options.wait !== true)
+      return abortable(
+        this.core.inquire(connection => names.getName(connection, name, false)),
+        signal
+      )
     return this.#waitForName(name, signal)
   }
 
   /** Removes a name; the object stays. */
   async dropName(name: string): Promise<void> {
-    await names.dropName(this.core.connection, checkName(name))
+    checkName(name)
+    await this.core.inquire(connection => names.dropName(connection, name))
   }
 
   /** Names that match a glob, with their objects. */
   async listNames(options: ListOptions = {}): Promise<Record<string, ObjectId>> {
     checkOptions(options, listChecks)
     const { pattern = '*', regex = false, limit = noLimit } = options
-    return names.listNames(this.core.connection, pattern, regex, limit)
+    return this.core.inquire(connection => names.listNames(connection, pattern, regex, limit))
   }
 
-  /** Makes an object and its members visible to other instances; only persistent objects can have names. */
+  /**
+   * Makes an object and its members visible to other instances; only persistent objects can have names. Rejects with
+   * ERR_VINEYARD_INVALID for a blob, and with ERR_VINEYARD_TIMEOUT where a vineyardd has lost its etcd: it may do it later
+   * all the same.
+   */
   async persist(id: ObjectId | string): Promise<void> {
-    await metadata.persist(this.core.connection, checkObjectId(id))
+    const objectId = checkObjectId(id)
+    try {
+      await this.core.alone(connection => metadata.persist(connection, objectId))
+    } catch (cause) {
+      const { status } = cause as VineyardError
+      if (status !== Status.AssertionFailed || !isBlobId(objectId)) throw cause
+      throw new VineyardError(
+        'ERR_VINEYARD_INVALID',
+        'a blob cannot be persistent by itself: put its bytes as a Uint8Array, which becomes a tensor',
+        { status, cause }
+      )
+    }
   }
 
   /** What each instance of the cluster says of itself, by its key ('i0'). */
   async clusterMeta(): Promise<JsonObject> {
-    return clusterMeta(this.core.connection)
+    return this.core.inquire(clusterMeta)
   }
 
-  /** Brings an object of another instance here. An object that is here already keeps its id. */
-  async migrate(id: ObjectId | string): Promise<ObjectId> {
-    return metadata.migrate(this.core.connection, checkObjectId(id))
+  /**
+   * Brings a persistent object of another instance here. An object that is here already keeps its id, and one that has been
+   * brought here before has the id of its copy.
+   *
+   * It may take as long as it takes, while the other instance answers this client as well; that is asked once a second,
+   * over TCP. Where the client cannot reach that instance its `timeout` is the limit. What the instances have begun goes on
+   * after an abort, `close()` or ERR_VINEYARD_TIMEOUT, and the next call answers with the copy. A vineyardd 0.24 whose
+   * other side dies meanwhile keeps the memory that it had reserved until it is started anew: nobody can name it.
+   *
+   * Rejects with ERR_VINEYARD_TYPE for a stream or a group of streams, ERR_VINEYARD_NOT_FOUND also where an object of
+   * another instance is not persistent, ERR_VINEYARD_CONNECTION_LOST or ERR_VINEYARD_TIMEOUT where that instance dies or
+   * falls silent meanwhile, or an AbortError.
+   */
+  async migrate(id: ObjectId | string, options: MigrateOptions = {}): Promise<ObjectId> {
+    checkOptions(options, { signal: isSignal })
+    const { signal } = options
+    throwIfAborted(signal)
+    const objectId = checkObjectId(id)
+    const meta = await abortable(this.#metaToMigrate(objectId), signal)
+    if (this.#isElsewhere(meta)) return migrateFrom(this.core, meta.instance_id, objectId, signal)
+    return this.core.alone(connection => metadata.migrate(connection, objectId, { waits: false }), signal)
   }
 
   /** What the server says of its memory and connections. */
@@ -279,6 +328,24 @@ export class Client {
     await this.close()
   }
 
+  /** Throws for what cannot be brought from one instance to another. */
+  async #metaToMigrate(id: ObjectId): Promise<Metadata> {
+    let meta
+    try {
+      meta = await this.getMeta(id)
+    } catch (cause) {
+      const { code, status } = cause as VineyardError
+      if (code !== 'ERR_VINEYARD_NOT_FOUND') throw cause
+      const message = `object ${id} does not exist, or is not persistent: await client.persist('${id}') where it is`
+      throw new VineyardError(code, message, { status, cause })
+    }
+    if (!isStreamType(meta.typename)) return meta
+    throw new VineyardError(
+      'ERR_VINEYARD_TYPE',
+      `${id} is a ${meta.typename}, which stays on its instance: it can be read and written from here`
+    )
+  }
+
   /** An object of another instance of the cluster is fetched from there; of a global one what is here is read. */
   #isElsewhere({ instance_id, global }: Metadata): boolean {
     return global !== true && String(instance_id) !== String(this.core.connection.info.instanceId)
@@ -300,7 +367,6 @@ export class Client {
   }
 }
 
-function checkName(name: string): string {
+function checkName(name: string): void {
   isText(name, '"name" argument')
-  return name
 }

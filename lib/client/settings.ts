@@ -29,9 +29,10 @@ export interface ConnectOptions {
   signal?: AbortSignal | undefined
   /**
    * Milliseconds to connect, and for every later request that depends on nobody but the server (60,000 by default, 0 or
-   * Infinity for no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. Whatever is closed or destroyed
-   * waits no longer than 3 s for a server that says nothing. Over TCP a line that is cut counts as lost after 20 s whatever
-   * waits on it, sooner where this is shorter: ERR_VINEYARD_CONNECTION_LOST.
+   * Infinity for no limit). Past it the connection counts as lost: ERR_VINEYARD_TIMEOUT. On a vineyardd what asks etcd
+   * has connections of its own, and ends alone. Whatever is closed or destroyed waits no longer than 3 s for a server that
+   * says nothing. Over TCP a line that is cut counts as lost after 20 s whatever waits on it, sooner where this is shorter:
+   * ERR_VINEYARD_CONNECTION_LOST.
    */
   timeout?: number | undefined
   /**

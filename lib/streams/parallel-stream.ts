@@ -133,7 +133,7 @@ async function createParallel<Member extends AnyStream>(
       if (!spans) continue
       // Only what is persistent can be a member of an object of another instance, and only when that has heard of it.
       await owner.persist(stream.id)
-      await reader.metadata(stream.id, { syncRemote: true })
+      await client.getMeta(stream.id)
     }
     const content: JsonObject = {
       ...metadata,
@@ -146,7 +146,7 @@ async function createParallel<Member extends AnyStream>(
     streams.forEach((stream, index) => (content[`__streams_-${index}`] = { id: stream.id }))
     ;[id] = (await createData(connection, [content])) as [ObjectId]
     if (spans) await client.persist(id)
-    if (name !== undefined) await nameObject(connection, id, name)
+    if (name !== undefined) await nameObject(client, id, name)
     const meta = await reader.metadata(id)
     const members = spans ? ((await membersOfParallel(client, meta)) as Member[]) : streams
     return new ParallelStream(client, meta, members)

@@ -66,7 +66,7 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
       }
     ])) as [ObjectId]
     try {
-      if (options.name !== undefined) await nameObject(connection, id, options.name)
+      if (options.name !== undefined) await nameObject(client, id, options.name)
       return new StreamCollection(client, await reader.metadata(id), streams)
     } catch (error) {
       await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})

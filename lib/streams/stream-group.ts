@@ -132,7 +132,9 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     // The name first: who looks for it finds the whole group or none.
     const [unnamed] = await Promise.allSettled([this.#dropName()])
     const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
-    await deleteData(this.client.core.connection, [this.id], { force: true, deep: false })
+    await this.client.core.inquire(connection =>
+      deleteData(connection, [this.id], { force: true, deep: false })
+    )
     const failed = [unnamed, ...dropped].find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -140,7 +142,9 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
   /** It may have been given after this object was made. */
   async #dropName(): Promise<void> {
     const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
-    if (name !== undefined) await dropNameOf(this.client.core.connection, name, this.id)
+    if (name !== undefined) {
+      await this.client.core.inquire(connection => dropNameOf(connection, name, this.id))
+    }
   }
 
   /** The members that are on the client's instance of the cluster. */

@@ -18,6 +18,11 @@ const streamTypes = [RecordBatchStream, DataframeStream, ByteStream]
 /** Collections in collections, at most this deep: one that contains itself would never end. */
 const maxNesting = 16
 
+/** Whether that is the typename of a stream, or of a group of streams. */
+export function isStreamType(typename: string): boolean {
+  return [...streamTypes, ParallelStream, StreamCollection].some(type => typename.startsWith(type.typename))
+}
+
 /** The stream object for metadata of a stream or a group of streams, or undefined for metadata of anything else. */
 export async function streamFromMetadata(
   client: Client,

@@ -1,10 +1,8 @@
 import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { ClientCore } from '../client/client-core.js'
-import type { Connection } from '../client/connection.js'
 import { Counters, type StreamStats } from '../client/counters.js'
-import { createData, deleteData, persist } from '../client/requests/metadata.js'
-import { putName } from '../client/requests/names.js'
+import { createData, deleteData } from '../client/requests/metadata.js'
 import { createStream } from '../client/requests/streams.js'
 import { VineyardError } from '../errors.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
@@ -219,7 +217,7 @@ export async function createStreamObject(
   const [id] = (await createData(connection, [content])) as [ObjectId]
   try {
     await createStream(connection, id, sharing)
-    if (name !== undefined) await nameObject(connection, id, name)
+    if (name !== undefined) await nameObject(client, id, name)
     return await reader.metadata(id)
   } catch (error) {
     await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
@@ -228,9 +226,9 @@ export async function createStreamObject(
 }
 
 /** A name implies persist: only persistent objects can have one. */
-export async function nameObject(connection: Connection, id: ObjectId, name: string): Promise<void> {
-  await persist(connection, id)
-  await putName(connection, id, name)
+export async function nameObject(client: Client, id: ObjectId, name: string): Promise<void> {
+  await client.persist(id)
+  await client.putName(id, name)
 }
 
 /** `__name` is escaped as in a JSON pointer. */

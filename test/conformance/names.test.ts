@@ -87,6 +87,15 @@ onEveryWay('Names', '16Mi', bench => {
     expect(types.indexOf('drop_name_request')).to.be.below(types.indexOf('drop_stream_request'))
   })
 
+  it('are not for blobs, which cannot be persistent', async () => {
+    const client = await bench.client()
+    const id = await client.put(Buffer.from('bytes'))
+    const error = await rejection(client.persist(id))
+    expect(error).to.include({ name: 'VineyardError', code: 'ERR_VINEYARD_INVALID', status: 7 })
+    expect(error.message).to.include('Uint8Array')
+    await client.delete(id)
+  })
+
   it('stay with the stream that has taken them when the one before ends', async () => {
     const client = await bench.client()
     const name = 'names/of-streams'

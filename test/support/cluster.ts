@@ -42,6 +42,11 @@ class Etcd {
     await upAndRunning(child, log => serving.test(log))
   }
 
+  /** Stops it: it is there, and answers nothing. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
   async kill(): Promise<void> {
     const child = this.#process
     this.#process = undefined
@@ -55,6 +60,8 @@ class Etcd {
     rmSync(this.#data, { recursive: true, force: true })
   }
 }
+
+type Namespace = ReturnType<Network['add']>
 
 /** Several real vineyardd that share an etcd, each in a network namespace of its own where the machine allows it. */
 export class Cluster {

@@ -140,10 +140,16 @@ export async function shallowCopy(
   return replyId(reply['target_id'])
 }
 
-export async function migrate(connection: Connection, id: ObjectId): Promise<ObjectId> {
+/** `waits`: for another instance. */
+export async function migrate(
+  connection: Connection,
+  id: ObjectId,
+  options: { waits: boolean }
+): Promise<ObjectId> {
   const reply = await connection.request(
     { type: 'migrate_object_request', object_id: objectIdToBigInt(id) },
-    'migrate_object_reply'
+    'migrate_object_reply',
+    options
   )
   return replyId(reply['object_id'])
 }

@@ -81,6 +81,10 @@ export const clientTable: Table<ClientState, ClientScene> = {
   'listNames()': [({ producer }) => producer.listNames(), value],
   'persist()': [({ producer, object }) => producer.persist(object), nothing],
   'migrate()': [({ producer, object }) => producer.migrate(object), id],
+  'migrate() with an aborted signal': [
+    ({ producer, object }) => producer.migrate(object, { signal: AbortSignal.abort() }),
+    everywhere(clientStates, 'ABORT_ERR')
+  ],
   'clusterMeta()': [({ producer }) => producer.clusterMeta(), value],
   'status()': [({ producer }) => producer.status(), value],
   'stats()': [async ({ producer }) => producer.stats(), everywhere(clientStates, 'value')],

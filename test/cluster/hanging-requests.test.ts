@@ -1,0 +1,194 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect } from 'chai'
+import { ByteStream, connect, ParallelStream, type Client, type ConnectOptions } from 'vineyard-streams'
+import { Cluster } from '../support/cluster.js'
+import { LocalTraffic } from '../support/local-traffic.js'
+import { outcome } from '../support/outcome.js'
+import { rejection } from '../support/rejection.js'
+import { silence } from '../support/victims.js'
+import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
+
+/** The client's, in ms. */
+const timeout = 1500
+const value = Float64Array.from({ length: 1000 }, (_, index) => index)
+
+/** Resolves when this process is about to send a request of a type; `then` is called at that moment. */
+function asked(type: string, then: () => void = () => {}): Promise<void> {
+  const { start } = tracingChannel<unknown, { type: string }>('vineyard-streams:request')
+  return new Promise(resolve => {
+    const onStart = (message: unknown): void => {
+      if ((message as { type: string }).type !== type) return
+      start.unsubscribe(onStart)
+      then()
+      resolve()
+    }
+    start.subscribe(onStart)
+  })
+}
+
+describe('A request that hangs in a cluster ends alone', () => {
+  let cluster: Cluster
+  const clients: Client[] = []
+  const open = async (address: string, options?: ConnectOptions): Promise<Client> => {
+    const client = await connect(address, options)
+    clients.push(client)
+    return client
+  }
+  const persistent = async (client: Client): Promise<string> => {
+    const id = await client.put(value)
+    await client.persist(id)
+    return id
+  }
+  beforeEach(async function () {
+    needsVineyard(this)
+    cluster = await Cluster.start(2)
+  })
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map(client => client.close()))
+    await cluster?.close()
+  })
+
+  it('where etcd is dead: what makes something persistent', async () => {
+    const [first] = cluster.instances as [Vineyardd]
+    const a = await open(first.socket, { timeout })
+    const [id, other] = [await persistent(a), await a.put(value)]
+    const traffic = await LocalTraffic.start(a)
+    await cluster.etcd.kill()
+    const ends = [
+      outcome(() => a.persist(other)),
+      outcome(() => ByteStream.create(a, { name: 'named' })),
+      outcome(() => ParallelStream.create(a, 1, ByteStream, { name: 'group' }))
+    ]
+    // Meanwhile.
+    expect(await a.exists(id)).to.be.true
+    expect(await Promise.all(ends)).to.deep.equal(['TIMEOUT', 'TIMEOUT', 'TIMEOUT'])
+    expect(await a.exists(id)).to.be.true
+    await traffic.goesOn()
+    await traffic.end()
+  })
+
+  it('where etcd does not answer: whatever asks it', async () => {
+    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [a, b] = [await open(first.socket, { timeout }), await open(second.socket)]
+    const [id, other, far] = [await persistent(a), await a.put(value), await persistent(b)]
+    await a.putName(id, 'name')
+    const traffic = await LocalTraffic.start(a)
+    const calls: Record<string, () => Promise<unknown>> = {
+      persist: () => a.persist(other),
+      putName: () => a.putName(id, 'another'),
+      getName: () => a.getName('name'),
+      listNames: () => a.listNames(),
+      dropName: () => a.dropName('name'),
+      getMeta: () => a.getMeta(id),
+      get: () => a.get(id),
+      exists: () => a.exists(id),
+      delete: () => a.delete(id),
+      clusterMeta: () => a.clusterMeta(),
+      migrate: () => a.migrate(far),
+      perInstance: () => ParallelStream.create(a, { perInstance: true })
+    }
+    cluster.etcd.freeze()
+    const came = await Promise.all(
+      Object.entries(calls).map(async ([call, run]) => [call, await outcome(run)])
+    )
+    expect(came).to.deep.equal(Object.keys(calls).map(call => [call, 'TIMEOUT']))
+    await traffic.goesOn()
+    expect((await a.status()).instanceId).to.equal(0)
+  })
+
+  describe('migrate()', () => {
+    let second: Vineyardd
+    let b: Client
+    let id: string
+    let traffic: LocalTraffic
+    beforeEach(async () => {
+      const [first] = cluster.instances as [Vineyardd]
+      second = cluster.instances[1] as Vineyardd
+      id = await persistent(await open(first.socket))
+      b = await open(second.socket, { timeout })
+      // It has been at the other instance.
+      expect(await b.get(id)).to.deep.equal(value)
+      traffic = await LocalTraffic.start(b)
+    })
+    const localGoesOn = async (): Promise<void> => {
+      expect(await b.exists(id)).to.be.true
+      await traffic.goesOn()
+      await traffic.end()
+    }
+
+    it('where the other instance dies: at once', async () => {
+      const [first] = cluster.instances as [Vineyardd]
+      await silence(first)
+      const migrating = rejection(b.migrate(id))
+      await asked('migrate_object_request')
+      first.process.kill('SIGKILL')
+      expect(await migrating).to.include({ code: 'ERR_VINEYARD_CONNECTION_LOST' })
+      await localGoesOn()
+    })
+
+    it('where the other instance does not answer: within the timeout', async () => {
+      const [first] = cluster.instances as [Vineyardd]
+      await silence(first)
+      const migrating = rejection(b.migrate(id))
+      await asked('migrate_object_request')
+      expect(await b.exists(id)).to.be.true
+      expect(await migrating).to.include({ code: 'ERR_VINEYARD_TIMEOUT' })
+      await localGoesOn()
+    })
+
+    it('with its signal, and the next one gets what it had begun', async () => {
+      const [first] = cluster.instances as [Vineyardd]
+      const abort = new AbortController()
+      await silence(first)
+      const migrating = rejection(b.migrate(id, { signal: abort.signal }))
+      await asked('migrate_object_request')
+      abort.abort(new Error('enough'))
+      expect(await migrating).to.include({ code: 'ABORT_ERR' })
+      first.process.kill('SIGCONT')
+      const here = await b.migrate(id)
+      expect(await b.get(here)).to.deep.equal(value)
+      expect(await b.migrate(id)).to.equal(here)
+      await localGoesOn()
+    })
+
+    it('with the client', async () => {
+      const [first] = cluster.instances as [Vineyardd]
+      await silence(first)
+      const migrating = rejection(b.migrate(id))
+      await asked('migrate_object_request')
+      await b.close()
+      expect(await migrating).to.include({ code: 'ERR_VINEYARD_CLOSED' })
+    })
+
+    it('and not because it takes longer than the timeout', async () => {
+      const patient = await open(second.socket, { timeout })
+      expect(await patient.get(id)).to.deep.equal(value)
+      // The instance that fetches stands for a slow network: the other one answers meanwhile.
+      const stopped = asked('migrate_object_request', () => second.process.kill('SIGSTOP'))
+      const migrating = patient.migrate(id)
+      await stopped
+      expect(await Promise.race([migrating, delay(2 * timeout, 'goes on')])).to.equal('goes on')
+      second.process.kill('SIGCONT')
+      expect(await patient.get(await migrating)).to.deep.equal(value)
+    })
+
+    it('where another instance has the address of the one that had the object: within the timeout', async () => {
+      await cluster.replace(0)
+      const fresh = await open(second.socket, { timeout })
+      const error = await rejection(fresh.migrate(id))
+      expect(error).to.include({ code: 'ERR_VINEYARD_TIMEOUT' })
+      expect(error.cause).to.include({ code: 'ERR_VINEYARD_CONNECT' })
+      expect(await rejection(fresh.get(id))).to.include({ code: 'ERR_VINEYARD_CONNECT' })
+      await localGoesOn()
+    })
+  })
+
+  it('migrate() of a transient object says what it needs', async () => {
+    const [a, b] = await Promise.all(cluster.instances.map(({ socket }) => open(socket)))
+    const id = await a!.put(value)
+    const error = await rejection(b!.migrate(id))
+    expect(error).to.include({ code: 'ERR_VINEYARD_NOT_FOUND' })
+    expect(error.message).to.include(`client.persist('${id}')`)
+  })
+})
