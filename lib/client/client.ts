@@ -11,6 +11,7 @@ import type { Status as ServerStatus } from '../protocol/status.js'
 import { sweep } from '../streams/orphans.js'
 import { isStreamType, streamFromMetadata } from '../streams/stream-types.js'
 import { ClientCore } from './client-core.js'
+import type { Connection } from './connection.js'
 import { addRemoteParts } from './global-parts.js'
 import type { StreamStats } from './counters.js'
 import { migrateFrom } from './migration.js'
@@ -164,20 +165,10 @@ export class Client {
   async get<T = any>(id: ObjectId | string, options: GetOptions = {}): Promise<T> {
     checkOptions(options, getChecks)
     throwIfAborted(options.signal)
-    const { connection, reader } = this.core
     const objectId = checkObjectId(id)
-    const meta = await abortable(this.getMeta(objectId), options.signal)
-    const stream = await abortable(streamFromMetadata(this, meta), options.signal)
-    if (stream !== undefined) return stream as T
-    const mode = (options.zeroCopy ?? connection.extended) ? 'lease' : 'copy'
-    const reading = this.#isElsewhere(meta)
-      ? this.core.at(meta.instance_id).then(core => core.reader.read(objectId, 'copy', meta))
-      : reader.read(objectId, mode, meta).then(async one => {
-          if (options.allParts === true && meta.global === true)
-            await addRemoteParts(this.core, meta, one.value)
-          return one
-        })
-    return (await abortable(reading, options.signal, one => void release(one.value))).value as T
+    // To its end, so that values that are got one after the other need one connection.
+    const getting = this.core.inquire(connection => this.#get(connection, objectId, options))
+    return (await abortable(getting, options.signal, value => void release(value))) as T
   }
 
   /** The metadata of an object: `id`, `typename`, its fields, its members nested. Integers beyond 2^53 are bigint. */
@@ -326,6 +317,23 @@ export class Client {
   /** Does what `close()` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #get(asking: Connection, id: ObjectId, { zeroCopy, allParts, signal }: GetOptions): Promise<unknown> {
+    const { connection, reader } = this.core
+    const meta = await metadata.metadataOf(asking, id, { syncRemote: true })
+    throwIfAborted(signal)
+    const stream = await streamFromMetadata(this, meta)
+    if (stream !== undefined) return stream
+    throwIfAborted(signal)
+    const mode = (zeroCopy ?? connection.extended) ? 'lease' : 'copy'
+    if (this.#isElsewhere(meta)) {
+      const { reader } = await this.core.at(meta.instance_id)
+      return (await reader.read(id, 'copy', meta)).value
+    }
+    const { value } = await reader.read(id, mode, meta)
+    if (allParts === true && meta.global === true) await addRemoteParts(this.core, meta, value)
+    return value
   }
 
   /** Throws for what cannot be brought from one instance to another. */
