@@ -120,8 +120,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     it('where the other instance dies: at once', async () => {
       const [first] = cluster.instances as [Vineyardd]
       await silence(first)
+      const sent = asked('migrate_object_request')
       const migrating = rejection(b.migrate(id))
-      await asked('migrate_object_request')
+      await sent
       first.process.kill('SIGKILL')
       expect(await migrating).to.include({ code: 'ERR_VINEYARD_CONNECTION_LOST' })
       await localGoesOn()
@@ -130,8 +131,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     it('where the other instance does not answer: within the timeout', async () => {
       const [first] = cluster.instances as [Vineyardd]
       await silence(first)
+      const sent = asked('migrate_object_request')
       const migrating = rejection(b.migrate(id))
-      await asked('migrate_object_request')
+      await sent
       expect(await b.exists(id)).to.be.true
       expect(await migrating).to.include({ code: 'ERR_VINEYARD_TIMEOUT' })
       await localGoesOn()
@@ -141,8 +143,9 @@ describe('A request that hangs in a cluster ends alone', () => {
       const [first] = cluster.instances as [Vineyardd]
       const abort = new AbortController()
       await silence(first)
+      const sent = asked('migrate_object_request')
       const migrating = rejection(b.migrate(id, { signal: abort.signal }))
-      await asked('migrate_object_request')
+      await sent
       abort.abort(new Error('enough'))
       expect(await migrating).to.include({ code: 'ABORT_ERR' })
       first.process.kill('SIGCONT')
@@ -155,8 +158,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     it('with the client', async () => {
       const [first] = cluster.instances as [Vineyardd]
       await silence(first)
+      const sent = asked('migrate_object_request')
       const migrating = rejection(b.migrate(id))
-      await asked('migrate_object_request')
+      await sent
       await b.close()
       expect(await migrating).to.include({ code: 'ERR_VINEYARD_CLOSED' })
     })
