@@ -61,8 +61,6 @@ class Etcd {
   }
 }
 
-type Namespace = ReturnType<Network['add']>
-
 /** Several real vineyardd that share an etcd, each in a network namespace of its own where the machine allows it. */
 export class Cluster {
   readonly instances: Vineyardd[] = []
