@@ -162,6 +162,11 @@ export class Connection {
     return this.#failure !== undefined || this.#closing
   }
 
+  /** Whether it has ended otherwise than by being closed here. */
+  get lost(): boolean {
+    return this.#failure !== undefined && this.#failure.code !== 'ERR_VINEYARD_CLOSED'
+  }
+
   /** Names the connection that takes back what this one made and could not use, once this one has ended. */
   succeedBy(successor: Connection): void {
     this.#successor = successor

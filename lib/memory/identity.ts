@@ -23,8 +23,30 @@ export function ownIdentity(): string {
   return own
 }
 
-/** Whether the thread of an identity lives. Unknown to whoever does not share its pid namespace. */
+/** The last part of the identity of whoever reaches the server over TCP. */
+const overTcp = 'tcp'
+
+/** This thread as one that reaches a server over TCP: its line can be cut while it lives. */
+export function remoteIdentity(): string {
+  return `${ownIdentity()}/${overTcp}`
+}
+
+/** Whether an identity is of somebody who reaches the server over TCP, and so shares no memory with it. */
+export function isRemote(identity: string): boolean {
+  return identity.endsWith(`/${overTcp}`)
+}
+
+/**
+ * Whether the thread of an identity lives, and can still do something on the server. Unknown to whoever does not share its
+ * pid namespace, and of one that lives and reaches the server over TCP.
+ */
 export function lifeOf(identity: string): Life {
+  if (!isRemote(identity)) return lifeOfThread(identity)
+  const life = lifeOfThread(identity.slice(0, -overTcp.length - 1))
+  return life === 'alive' ? 'unknown' : life
+}
+
+function lifeOfThread(identity: string): Life {
   const [boot, namespace, pid, thread, start, ...more] = identity.split('/')
   const [ownBoot, ownNamespace] = ownIdentity().split('/')
   if (start === undefined || more.length > 0 || boot !== ownBoot || namespace !== ownNamespace)

@@ -1,10 +1,12 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
+import { overAnyConnection } from '../client/last-words.js'
 import { ImpatientRequests } from '../client/patience.js'
 import { stopStream } from '../client/requests/streams.js'
 import type { VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'
+import { discardStream } from './teardown.js'
 import { deleteUnpushed } from './unpushed.js'
 
 /** What a consumer does on a vineyardd for the case that its producer dies. */
@@ -32,6 +34,18 @@ export class ConsumerGuard {
   /** `listener` is told when nothing would wake a pull any more whose producer dies. */
   onUnwatched(listener: (error: VineyardError) => void): void {
     this.#unsubscribe = onUnwatched(this.#core, listener)
+  }
+
+  /**
+   * The reader's connection was lost: gives the stream up, as closing the reader would, so that its producer does not wait. A
+   * server does not notice it of a reader that waits for a chunk, or has never asked for one.
+   */
+  lost(name: string | undefined): void {
+    const discarded = overAnyConnection(this.#core, control =>
+      discardStream(control, control, control, this.#stream, name)
+    )
+    // A client that is closed meanwhile waits for it.
+    this.#core.endsFirst(discarded).catch(() => {})
   }
 
   /** The stream has failed and everything in it was pulled: `pulled` chunks. */

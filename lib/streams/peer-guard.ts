@@ -3,7 +3,7 @@ import type { Connection } from '../client/connection.js'
 import { label } from '../client/requests/metadata.js'
 import { openStream, readMode, writeMode } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
-import { lifeOf, ownIdentity } from '../memory/identity.js'
+import { lifeOf, ownIdentity, remoteIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import {
   beatLabel,
@@ -16,11 +16,12 @@ import {
 } from './stream-labels.js'
 
 /**
- * An end in another pid namespace is dead when its beat has not changed for so long. It beats once a second, and is looked
- * at once a second: its death is noticed after 3.5 to 5.5 seconds. An end that computes for longer without a turn of its
- * event loop counts as dead; in the same namespace nothing depends on that.
+ * An end in another pid namespace, or over TCP, is dead when so many looks in a row have found its beat unchanged. It beats
+ * once a second, and is looked at once a second: its death is noticed after 3 to 5 seconds. Looks and not time, because who
+ * had no turn of its own event loop meanwhile, or no answer, knows nothing. An end that computes for longer without a turn
+ * of its event loop counts as dead; in the same namespace and on the server's own socket nothing depends on that.
  */
-const staleMs = 3500
+const silentLooks = 4
 
 /**
  * Tells when the client's own connection is lost, over which ends are watched and stopped: an end that went on without could
@@ -42,8 +43,9 @@ export class PeerGuard {
   readonly #unwatch: () => void
   #peer: string | undefined
   #peerDead = false
-  /** Set from when the other end turned out to live where only beats tell that it does. */
-  #beats: { own: number; peer: string | undefined; changed: number } | undefined
+  #ownBeats = 0
+  /** Set from when only beats tell that the other end lives: the last one, and how many looks have found no other. */
+  #heard: { beat: string | undefined; silent: number } | undefined
 
   /** The stream's mark for this end has been taken. `onLost` is called once at most. */
   constructor(core: ClientCore, stream: ObjectId, end: End, onLost: (why: 'dead' | 'dropped') => void) {
@@ -60,7 +62,8 @@ export class PeerGuard {
    */
   async introduce(connection: Connection, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
-    await label(connection, this.#stream, { [endLabel(this.#end)]: ownIdentity(), ...labels }).catch(() => {})
+    const identity = connection.remote ? remoteIdentity() : ownIdentity()
+    await label(connection, this.#stream, { [endLabel(this.#end)]: identity, ...labels }).catch(() => {})
   }
 
   /** Whether the other end is known to be dead now. */
@@ -79,11 +82,13 @@ export class PeerGuard {
       this.#onLost('dropped')
       return
     }
-    if (this.#peer === undefined || this.#beats !== undefined) await this.#readPeer()
+    await this.#readPeer()
     if (this.#peer === undefined) return
     const life = lifeOf(this.#peer)
-    if (life === 'unknown') this.#beat()
-    if (life === 'alive' || (life === 'unknown' && !this.#isStale())) return
+    if (life === 'unknown') this.#heard ??= { beat: undefined, silent: 0 }
+    // Who is reached over a line that may be cut must not be taken for alive because its process is.
+    if (life === 'unknown' || this.#core.connection.remote) this.#beat()
+    if (life === 'alive' || (life === 'unknown' && !this.#isSilent)) return
     this.#peerDead = true
     this.close()
     this.#onLost('dead')
@@ -99,14 +104,13 @@ export class PeerGuard {
   }
 
   async #readPeer(): Promise<void> {
-    if (this.#peer !== undefined && this.#beats === undefined) return
+    if (this.#peer !== undefined && this.#heard === undefined) return
     const labels = await this.#labels()
     const other = otherEnd[this.#end]
     this.#peer = labelText(labels, endLabel(other)) ?? this.#peer
     const beat = labelText(labels, beatLabel(other))
-    if (this.#beats !== undefined && this.#beats.peer !== beat) {
-      this.#beats = { ...this.#beats, peer: beat, changed: performance.now() }
-    }
+    if (this.#heard !== undefined)
+      this.#heard = { beat, silent: this.#heard.beat === beat ? this.#heard.silent + 1 : 0 }
   }
 
   async #labels(): Promise<Labels> {
@@ -119,13 +123,12 @@ export class PeerGuard {
   }
 
   #beat(): void {
-    this.#beats ??= { own: 0, peer: undefined, changed: performance.now() }
-    this.#beats.own += 1
-    const beat = { [beatLabel(this.#end)]: String(this.#beats.own) }
+    this.#ownBeats += 1
+    const beat = { [beatLabel(this.#end)]: String(this.#ownBeats) }
     label(this.#core.connection, this.#stream, beat).catch(() => {})
   }
 
-  #isStale(): boolean {
-    return this.#beats !== undefined && performance.now() - this.#beats.changed > staleMs
+  get #isSilent(): boolean {
+    return this.#heard !== undefined && this.#heard.silent >= silentLooks
   }
 }

@@ -1,5 +1,6 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
+import { overAnyConnection } from '../client/last-words.js'
 import { deleteData, exists, label } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
@@ -22,7 +23,8 @@ const losses = {
  * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
  * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
  * the members of chunks whose writer had ended before their consumer was killed, because the server deletes their chunks,
- * the only way to them; and a chunk whose push was lost on the way with the writer's connection, since a reader may have it.
+ * the only way to them; a chunk whose push was lost on the way with the writer's connection, since a reader may have it; and
+ * what a writer was making that lost all its connections, until its thread has ended.
  */
 export class ProducerGuard {
   readonly #core: ClientCore
@@ -35,6 +37,8 @@ export class ProducerGuard {
   #begun = 0
   /** Nobody is left to read what was pushed. */
   #unread = false
+  /** The consumer died, perhaps before anybody asked to be told. */
+  #failure: VineyardError | undefined
   #onFailed: ((error: VineyardError) => void) | undefined
   #idle = (): Promise<void> => Promise.resolve()
   #unsubscribe = (): void => {}
@@ -45,7 +49,7 @@ export class ProducerGuard {
     this.#connection = connection
     this.#stream = stream
     this.#window = window
-    this.#peer = new PeerGuard(core, stream, 'producer', why => void this.#onConsumerGone(why))
+    this.#peer = new PeerGuard(core, stream, 'producer', why => this.#onConsumerGone(why))
   }
 
   static async open(
@@ -77,13 +81,14 @@ export class ProducerGuard {
   }
 
   /**
-   * `listener` is told once when the consumer died, or when nobody would notice that any more. `idle` resolves when nothing
-   * is being made or pushed: until then nothing is deleted.
+   * `listener` is told once when the consumer died, or when nobody would notice that any more; it calls `fail` and `cleanUp`.
+   * `idle` resolves when nothing is being made or pushed: until then nothing is deleted.
    */
   onFailed(listener: (error: VineyardError) => void, idle: () => Promise<void>): void {
     this.#onFailed = listener
     this.#idle = idle
     this.#unsubscribe = onUnwatched(this.#core, listener)
+    if (this.#failure !== undefined) listener(this.#failure)
   }
 
   /** Names the blobs of the next chunk, so that the consumer can free them when this process does not get to push it. */
@@ -109,7 +114,8 @@ export class ProducerGuard {
   /** Ends the stream as failed, and looks whether anybody is left to read what was pushed. */
   async fail(): Promise<void> {
     this.#close()
-    const dropped = await stopStream(this.#core.connection, this.#stream, true).then(
+    const stopped = overAnyConnection(this.#core, control => stopStream(control, this.#stream, true))
+    const dropped = await stopped.then(
       () => false,
       (error: unknown) => (error as VineyardError).status === Status.ObjectNotExists
     )
@@ -127,12 +133,19 @@ export class ProducerGuard {
   async #cleanUp(): Promise<void> {
     // What is being made is taken back by whoever makes it.
     await this.#idle().catch(() => {})
+    // With all its connections the writer has lost the way to do that: the notes are for those who can, when it has ended.
+    if (this.#core.connection.lost && this.#connection.lost) return
     const notes = await this.#notes?.close()
-    if (notes !== undefined) await this.#delete(notes).catch(() => {})
-    if (!this.#unread) return
-    const control = this.#core.connection
-    await Promise.allSettled([this.#delete(this.#window.remains), dropStream(control, this.#stream)])
-    await sweepLeases(control).catch(() => {})
+    if (notes === undefined && !this.#unread) return
+    await overAnyConnection(this.#core, async control => {
+      if (notes !== undefined) await deleteParts(control, notes).catch(() => {})
+      if (!this.#unread) return
+      await Promise.allSettled([
+        deleteParts(control, this.#window.remains),
+        dropStream(control, this.#stream)
+      ])
+      await sweepLeases(control)
+    }).catch(() => {})
   }
 
   /** Instead of `fail`: looks after what has not been consumed, until it is gone or the consumer is. */
@@ -147,7 +160,7 @@ export class ProducerGuard {
         if (!dead && (await exists(connection, last))) return
         stop()
         // Of chunks that were consumed, or that a vineyardd deletes with its stream, parts may be left.
-        await this.#delete(remains)
+        await deleteParts(connection, remains)
         if (!dead) return
         await dropStream(connection, this.#stream).catch(() => {})
         await sweepLeases(connection)
@@ -158,19 +171,18 @@ export class ProducerGuard {
     })
   }
 
-  async #onConsumerGone(why: 'dead' | 'dropped'): Promise<void> {
+  #onConsumerGone(why: 'dead' | 'dropped'): void {
     const { message, status } = losses[why]
-    this.#onFailed?.(new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, { status }))
-    await this.fail()
-    await this.cleanUp()
+    this.#failure = new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, { status })
+    this.#onFailed?.(this.#failure)
   }
 
   #close(): void {
     this.#peer.close()
     this.#unsubscribe()
   }
+}
 
-  #delete(ids: readonly ObjectId[]): Promise<void> {
-    return deleteData(this.#core.connection, ids, { force: false, deep: true })
-  }
+function deleteParts(control: Connection, ids: readonly ObjectId[]): Promise<void> {
+  return deleteData(control, ids, { force: false, deep: true })
 }

@@ -107,7 +107,12 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     this.#target = target
     this.#mode = options.copy === true ? 'copy' : 'auto'
     this.#idleTimeout = options.idleTimeout
-    guard?.onUnwatched(error => connection.lose(error))
+    if (guard !== undefined) {
+      guard.onUnwatched(error => connection.lose(error))
+      connection.onClosed(() => {
+        if (connection.lost) guard.lost(target.name)
+      })
+    }
     core.budget.addReader()
     core.addDependent(this)
   }
@@ -241,7 +246,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
       if (code === 'ERR_VINEYARD_TIMEOUT' || (error as Error).name === 'AbortError') throw error
       if (this.#closing !== undefined) throw closedError()
       this.#ended = status === Status.StreamDrained ? 'drained' : asStreamFailure(error as VineyardError)
-      if (this.#ended !== 'drained') await this.#guard?.failed(this.#feed.pulled ?? 0)
+      if (this.#ended !== 'drained' && !this.#connection.lost)
+        await this.#guard?.failed(this.#feed.pulled ?? 0)
       this.#release()
       if (this.#ended === 'drained') return undefined
       this.#target.counters.failed(this.#ended, 'reader')

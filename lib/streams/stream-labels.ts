@@ -3,9 +3,9 @@
  * object: a vineyardd notices neither that a producer has died nor that a consumer has that waits or never read.
  *
  * - `vineyard_streams.producer`, `vineyard_streams.consumer`: the identity of the end (lib/memory/identity.ts), from when
- *   it has the stream's mark on. Foreign ends have none.
+ *   it has the stream's mark on, with `/tcp` behind it where the end comes over TCP. Foreign ends have none.
  * - `vineyard_streams.producer_beat`, `…consumer_beat`: changes every second while the end lives, from when it has seen
- *   that the other one lives in another pid namespace.
+ *   that the other one lives in another pid namespace; also where either of them comes over TCP.
  * - `vineyard_streams.notes`: the ids of the objects with the producer's notes (producer-notes.ts), separated by spaces.
  */
 import type { Requester } from '../client/connection.js'

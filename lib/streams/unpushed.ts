@@ -1,7 +1,7 @@
 import type { Connection, Requester } from '../client/connection.js'
 import { endsSoon } from '../client/patience.js'
 import { deleteData, getData } from '../client/requests/metadata.js'
-import { lifeOf } from '../memory/identity.js'
+import { isRemote, lifeOf } from '../memory/identity.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { LabelledNotes } from './labelled-notes.js'
@@ -11,7 +11,8 @@ import { SharedNotes } from './shared-notes.js'
 import { endLabel, labelsOf, labelText, notesOf, readLabels } from './stream-labels.js'
 
 /**
- * Frees what a dead producer of a stream on a vineyardd had allocated and not pushed. Everything that it had pushed must
+ * Frees what a dead producer of a stream on a vineyardd had allocated and not pushed, or one whose line is cut, which can
+ * neither push nor free it any more. Everything that it had pushed must
  * have been pulled; `pulled` is how many chunks that were, where the caller knows. `connection` serves what `requests`
  * cannot. Never rejects: the server may be gone.
  */
@@ -23,11 +24,12 @@ export async function deleteUnpushed(
 ): Promise<void> {
   try {
     const labels = (await readLabels(requests, [stream])).get(stream) ?? {}
-    const life = lifeOf(labelText(labels, endLabel('producer')) ?? '')
+    const producer = labelText(labels, endLabel('producer')) ?? ''
+    const life = lifeOf(producer)
     const notes = notesOf(labels)
     if (life === 'alive' || notes.length === 0) return
     const metas = await getData(requests, notes)
-    if (life === 'unknown') {
+    if (life === 'unknown' && !isRemote(producer)) {
       // A producer that may live still fills what it has allocated, and writes to its notes.
       const unshared = metas.filter(meta => !(namesMember in meta)).map(({ id }) => id)
       if (unshared.length > 0) await deleteData(requests, unshared, { force: false, deep: true })

@@ -96,18 +96,18 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       state: this.#state,
       window
     })
-    this.#sender.onFailed = error => this.#lost(this.#state.asStreamFailure(error) as VineyardError)
+    this.#sender.onFailed = error => this.#fails(this.#state.asStreamFailure(error) as VineyardError)
     guard?.onFailed(
-      error => this.#lost(error),
+      error => this.#fails(error),
       () => this.#idle()
     )
     this.#unsubscribe.push(
       connection.onEvent(event => {
         if (event.event === 'stream_failed' && event.id === target.id) {
-          this.#failedOutside(VineyardError.fromStatus(event.code, event.message))
+          this.#fails(VineyardError.fromStatus(event.code, event.message))
         }
       }),
-      connection.onClosed(error => this.#lost(error))
+      connection.onClosed(error => this.#fails(error))
     )
     core.addDependent(this)
   }
@@ -187,7 +187,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /** @internal Like `append`, but resolves as soon as the chunk is on its way; `finish` fails if it did not arrive. */
   async write(value: In): Promise<void> {
     const { accepted } = await this.#sendInTurn(value)
-    accepted.catch((error: unknown) => this.#lost(this.#state.asStreamFailure(error) as VineyardError))
+    accepted.catch((error: unknown) => this.#fails(this.#state.asStreamFailure(error) as VineyardError))
   }
 
   /** @internal Writes a value if that takes no waiting. */
@@ -227,7 +227,12 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   }
 
   async #finish(): Promise<void> {
-    await this.#appends.run(() => this.#state.finish(() => this.#tellEnd()))
+    try {
+      await this.#appends.run(() => this.#state.finish(() => this.#tellEnd()))
+    } catch (error) {
+      this.#closeAnyway()
+      throw error
+    }
     await this.close()
   }
 
@@ -298,10 +303,15 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#onFailed?.(error)
   }
 
-  /** Somebody else has failed the stream. Nobody may ever close this writer, which would keep its connection and memory. */
-  #failedOutside(error: VineyardError): void {
+  /** Not by whoever has the writer, who may never close it. */
+  #fails(error: VineyardError): void {
     if (!this.#state.open) return
     this.#lost(error)
+    this.#closeAnyway()
+  }
+
+  /** A writer that has failed would keep its connection and memory, and nobody would tell the reader. */
+  #closeAnyway(): void {
     // Whoever closes it too hears what went wrong with that.
     this.close().catch(() => {})
   }

@@ -1,11 +1,24 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { expect } from 'chai'
-import { ByteStream, connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
+import {
+  ByteStream,
+  connect,
+  RecordBatchStream,
+  release,
+  Store,
+  type Client,
+  type RequestMessage
+} from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
 import { FrameProxy } from '../support/frame-proxy.js'
+import { loseConnection } from '../support/lost-connection.js'
 import { rejection } from '../support/rejection.js'
 import { holdingsOf, memoryReturns, settled, type Holdings } from '../support/settling.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
+
+const failed = 'ERR_VINEYARD_STREAM_FAILED'
+const lost = 'ERR_VINEYARD_CONNECTION_LOST'
 
 /** How many times each of these answers is what a chunk's producer waits for: three columns, their objects, the batch. */
 const answers: [type: string, nth: number][] = [
@@ -78,6 +91,205 @@ describe('A writer that loses its own connection to a vineyardd', () => {
     await stream.drop()
   })
 })
+
+/** What an end can lose that its process survives, and nobody closes it: the other end waits for somebody to tell it. */
+const losses: Record<string, { lose: (client: Client, proxy: FrameProxy) => void; leaves: number }> = {
+  'its client’s connection': { lose: client => loseConnection(client), leaves: 0 },
+  // What a writer has noted is for those who come after it has ended.
+  'all its connections': { lose: (_client, proxy) => proxy.cut(), leaves: 4096 }
+}
+
+describe('An end of a stream on a vineyardd whose process goes on', () => {
+  let server: Vineyardd
+  let near: Client
+
+  before(async function () {
+    needsVineyard(this)
+    server = await Vineyardd.start('16Mi', { rpc: true })
+    near = await connect(server.socket)
+  })
+  after(async () => {
+    await near?.close()
+    await server?.close()
+  })
+
+  /** A reader here that has had a chunk and waits for another, of a writer of that client. */
+  async function waitingReader(client: Client): Promise<{ next: Promise<unknown>; append: () => unknown }> {
+    const stream = await ByteStream.create(near)
+    const writer = await (await ByteStream.open(client, stream.id)).openWriter()
+    const reader = await stream.openReader()
+    await writer.append(Buffer.from('chunk'))
+    expect(String((await reader.next()).value)).to.equal('chunk')
+    return { next: rejection(reader.next()), append: () => writer.append(Buffer.from('chunk')) }
+  }
+
+  /** A writer here that waits for its window, of a reader of that client that has read so many chunks. */
+  async function waitingWriter(client: Client, chunks: number): Promise<{ append: Promise<unknown> }> {
+    const stream = await ByteStream.create(near)
+    const reader = await (await ByteStream.open(client, stream.id)).openReader()
+    const writer = await stream.openWriter(near, { window: { chunks: 1 } })
+    for (let count = 0; count < chunks; count += 1) {
+      await writer.append(Buffer.from('chunk'))
+      await reader.next()
+    }
+    return {
+      append: rejection(writer.append(Buffer.from('fits')).then(() => writer.append(Buffer.from('waits'))))
+    }
+  }
+
+  for (const [what, { lose, leaves }] of Object.entries(losses)) {
+    describe(`and has lost ${what}`, () => {
+      let client: Client
+      let proxy: FrameProxy
+      let before: number
+      beforeEach(async () => {
+        before = (await near.status()).memoryUsage
+        proxy = new FrameProxy(server.socket, {})
+        client = await connect(proxy.socket)
+      })
+      afterEach(async () => {
+        await client.close()
+        proxy.close()
+      })
+
+      it('fails its reader, as a writer', async () => {
+        const { next, append } = await waitingReader(client)
+        lose(client, proxy)
+        expect(await next).to.have.property('code', failed)
+        expect(await rejection(append() as Promise<unknown>)).to.have.property('code', lost)
+        await memoryReturns(near, before + leaves)
+      })
+
+      for (const [moment, chunks] of Object.entries({ 'has read': 1, 'has read nothing': 0 })) {
+        it(`fails its writer, as a reader that ${moment}`, async () => {
+          const { append } = await waitingWriter(client, chunks)
+          lose(client, proxy)
+          expect(await append).to.have.property('code', failed)
+          await memoryReturns(near, before)
+        })
+      }
+    })
+  }
+
+  const cuts: Record<string, (proxy: TcpProxy) => void> = {
+    'is cut and stays so': proxy => proxy.close(),
+    'lets nothing through, and nobody is told': proxy => proxy.silence()
+  }
+  for (const [what, cut] of Object.entries(cuts)) {
+    it(`and whose line ${what}: its peers miss its beats`, async () => {
+      const proxy = await TcpProxy.start(server.endpoint as string)
+      try {
+        const before = (await near.status()).memoryUsage
+        const client = await connect(proxy.address, { timeout: 1000 })
+        const { next, append: far } = await waitingReader(client)
+        const writers = await Promise.all([waitingWriter(client, 1), waitingWriter(client, 0)])
+        cut(proxy)
+        expect(await next).to.have.property('code', failed)
+        for (const { append } of writers) expect(await append).to.have.property('code', failed)
+        expect(await rejection(far() as Promise<unknown>)).to.have.property('code', lost)
+        await memoryReturns(near, before)
+        await client.close()
+      } finally {
+        proxy.close()
+      }
+    })
+  }
+
+  it('is not taken for dead over TCP while it idles, nor while nobody here had time to look', async () => {
+    const client = await connect(server.endpoint)
+    const stream = await ByteStream.create(near)
+    const writer = await (await ByteStream.open(client, stream.id)).openWriter()
+    const reader = await stream.openReader()
+    // Longer than beats may be missing.
+    await new Promise(resolve => setTimeout(resolve, 6000))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6000)
+    await new Promise(resolve => setTimeout(resolve, 1500))
+    await writer.append(Buffer.from('chunk'))
+    await writer.finish()
+    expect(String((await reader.next()).value)).to.equal('chunk')
+    expect((await reader.next()).done).to.be.true
+    await client.close()
+    await stream.drop()
+  })
+})
+
+/** Resolves when so many requests are under way that wait for somebody else. */
+function waitingRequests(count: number): Promise<void> {
+  const requests = tracingChannel('vineyard-streams:request')
+  return new Promise(resolve => {
+    let left = count
+    const start = (message: unknown): void => {
+      left -= (message as RequestMessage).waits ? 1 : 0
+      if (left > 0) return
+      requests.start.unsubscribe(start)
+      resolve()
+    }
+    requests.start.subscribe(start)
+  })
+}
+
+/** Servers that clients reach over TCP. */
+const endpoints: Record<string, () => Promise<{ socket: string; endpoint: string; close(): Promise<void> }>> =
+  {
+    'the store': async () => {
+      const store = await Store.start({ size: '16Mi', rpc: { port: 0 } })
+      return {
+        socket: store.socket,
+        endpoint: `tcp://${store.rpcEndpoint}`,
+        close: () => store.close()
+      }
+    },
+    'vineyardd 0.24.2': async () => {
+      const server = await Vineyardd.start('16Mi', { rpc: true })
+      return { socket: server.socket, endpoint: server.endpoint as string, close: () => server.close() }
+    }
+  }
+
+for (const [name, start] of Object.entries(endpoints)) {
+  describe(`A client of ${name} over TCP that waits`, () => {
+    let server: Awaited<ReturnType<typeof start>>
+    let proxy: TcpProxy
+    let near: Client
+    let far: Client
+
+    beforeEach(async function () {
+      if (name !== 'the store') needsVineyard(this)
+      server = await start()
+      proxy = await TcpProxy.start(server.endpoint)
+      near = await connect(server.socket)
+      far = await connect(proxy.address, { timeout: 1000 })
+    })
+    afterEach(async () => {
+      await far?.close()
+      proxy?.close()
+      await near?.close()
+      await server?.close()
+    })
+
+    it('learns that its server has gone from a tunnel that acknowledges everything', async () => {
+      const stream = await ByteStream.create(near)
+      const reader = await (await ByteStream.open(far, stream.id)).openReader()
+      const asked = waitingRequests(3)
+      const waits = [
+        far.getName('never', { wait: true }),
+        ByteStream.open(far, 'never', { wait: true }),
+        reader.next()
+      ].map(wait => rejection(wait))
+      await asked
+      proxy.silence()
+      for (const wait of waits) expect(await wait).to.have.property('code', lost)
+    })
+
+    it('waits on for longer than its timeout, where the server answers', async () => {
+      const name = far.getName('late', { wait: true })
+      await new Promise(resolve => setTimeout(resolve, 3000))
+      const id = await near.put([1])
+      await near.persist(id)
+      await near.putName(id, 'late')
+      expect(await name).to.equal(id)
+    })
+  })
+}
 
 /** The same over TCP, where the line is cut before the store gets so many of these requests: three columns, their objects, the push. */
 const requests: [type: string, nth: number][] = [

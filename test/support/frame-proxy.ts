@@ -46,6 +46,11 @@ export class FrameProxy {
     this.#listener = native.listen(this.socket, 128, maxFrame, meet, () => {})
   }
 
+  /** Ends all connections; new ones are passed on. */
+  cut(): void {
+    for (const channel of this.#channels) this.#end(channel)
+  }
+
   close(): void {
     this.#listener.close()
     for (const channel of this.#channels) channel.close()

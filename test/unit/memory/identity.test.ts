@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
-import { lifeOf, ownIdentity } from '#dist/memory/identity.js'
+import { isRemote, lifeOf, ownIdentity, remoteIdentity } from '#dist/memory/identity.js'
 
 const [boot, namespace, pid, thread, start] = ownIdentity().split('/') as [
   string,
@@ -29,9 +29,16 @@ describe('identity', () => {
     await once(child, 'spawn')
     const identity = [boot, namespace, child.pid, child.pid, startOf(child.pid!)].join('/')
     expect(lifeOf(identity)).to.equal('alive')
+    expect(lifeOf(`${identity}/tcp`)).to.equal('unknown')
     child.kill('SIGKILL')
     await once(child, 'exit')
     expect(lifeOf(identity)).to.equal('dead')
+    expect(lifeOf(`${identity}/tcp`)).to.equal('dead')
+  })
+
+  it('says nothing of one that lives, where a line can be cut', () => {
+    expect([isRemote(remoteIdentity()), isRemote(ownIdentity())]).to.deep.equal([true, false])
+    expect(lifeOf(remoteIdentity())).to.equal('unknown')
   })
 
   it('is not fooled by another process with the same pid', () => {
@@ -71,6 +78,7 @@ describe('identity', () => {
       [boot, namespace, '-1', thread, start],
       [boot, namespace, pid, '../1', start],
       [boot, namespace, pid],
+      [boot, namespace, pid, thread, start, 'udp'],
       ['']
     ]) {
       expect(lifeOf(other.join('/'))).to.equal('unknown')
