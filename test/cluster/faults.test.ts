@@ -12,6 +12,7 @@ import {
   type StreamReader
 } from 'vineyard-streams'
 import { Cluster } from '../support/cluster.js'
+import { labelsOf } from '#dist/streams/stream-labels.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { eventually } from '../support/settling.js'
@@ -117,23 +118,25 @@ describe('Faults in a cluster', () => {
     const start = (role: string): Promise<{ stdout: string; stderr: string }> =>
       runExample('cluster-job.js', [role, 'job'], { VINEYARD_IPC_SOCKET: first.socket })
     const failure = (job: Promise<unknown>): Promise<string> => job.then(String, error => error.stderr)
-    const ends = [failure(start('producer')), failure(start('consumer'))]
+    const a = await open(first.socket)
+    const consuming = failure(start('consumer'))
+    // A consumer that comes when its producer has failed waits for the next one.
+    await eventually(async () => (await a.status()).deferredRequests > 0, 'the consumer to wait for the job')
+    const ends = [failure(start('producer')), consuming]
     // The consumer of the other partition takes one batch: the job has begun, and cannot end.
     const b = await open(second.socket)
     const stream = await ParallelStream.open<RecordBatchStream>(b, 'job', { wait: true })
     const reader = await (stream.localStreams[0] as RecordBatchStream).openReader()
     expect((await reader.next()).value?.numRows).to.equal(10_000)
-    // The other consumer has begun, too, or it would wait for the next run.
-    const near = await open(first.socket)
-    const hasBegun = async (): Promise<boolean> =>
-      String((await near.getMeta(stream.streams[0]?.id as string))['__labels']).includes('.consumer"')
-    await eventually(hasBegun, 'the consumer to read')
+    const partition = stream.streams.find(one => one.meta.instance_id === 0) as RecordBatchStream
+    const opened = async (): Promise<boolean> =>
+      'vineyard_streams.consumer' in labelsOf(await a.getMeta(partition.id))
+    await eventually(opened, 'the other consumer to have opened its partition')
     second.process.kill('SIGKILL')
     const [producer, consumer] = await Promise.all(ends)
     expect(producer).to.include("code: 'ERR_VINEYARD_CONNECTION_LOST'")
     expect(consumer).to.include("code: 'ERR_VINEYARD_STREAM_FAILED'")
     // The instance is still listed, and nobody has waited.
-    const a = await open(first.socket)
     expect(await a.clusterMeta()).to.have.keys('i0', 'i1')
     expect(await codeOf(ParallelStream.create(a, { perInstance: true, unreachable: 'fail' }))).to.equal(
       'ERR_VINEYARD_CONNECT'
@@ -227,10 +230,10 @@ describe('Faults in a cluster', () => {
         [1, 2, 3, 4, 5].map(() => ByteStream.create(near))
       )
       const chunk = Buffer.alloc(2 ** 20)
-      const others = Promise.allSettled([
-        write(near, read as ByteStream, chunk),
-        drain(near, written as ByteStream)
-      ])
+      const others = [
+        codeOf(write(near, read as ByteStream, chunk)),
+        codeOf(drain(near, written as ByteStream))
+      ]
       let begun = (): void => {}
       const load = new Promise<void>(resolve => (begun = resolve))
       const waits = [
@@ -254,12 +257,15 @@ describe('Faults in a cluster', () => {
       for (const code of await Promise.all(waits)) {
         expect(code).to.be.oneOf(['ERR_VINEYARD_TIMEOUT', 'ERR_VINEYARD_CONNECTION_LOST'])
       }
+      // Who does not use the link learns that the other end is behind it, whose process lives.
+      expect(await Promise.all(others)).to.deep.equal([
+        'ERR_VINEYARD_STREAM_FAILED',
+        'ERR_VINEYARD_STREAM_FAILED'
+      ])
       // What does not cross the link goes on meanwhile. (To find or drop a stream its vineyardd asks etcd, and waits.)
       expect(await carry(own as ByteStream, own as ByteStream)).to.equal('whole')
       cluster.setLink(1, 'up')
       expect(await copy(near, await open(address))).to.equal('whole')
-      await near.close()
-      await others
     } finally {
       proxy.close()
     }
