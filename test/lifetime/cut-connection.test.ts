@@ -195,15 +195,13 @@ describe('An end of a stream on a vineyardd whose process goes on', () => {
     })
   }
 
-  it('is not taken for dead over TCP while it idles, nor while nobody here had time to look', async () => {
+  it('is not taken for dead over TCP while it idles', async () => {
     const client = await connect(server.endpoint)
     const stream = await ByteStream.create(near)
     const writer = await (await ByteStream.open(client, stream.id)).openWriter()
     const reader = await stream.openReader()
     // Longer than beats may be missing.
     await new Promise(resolve => setTimeout(resolve, 6000))
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6000)
-    await new Promise(resolve => setTimeout(resolve, 1500))
     await writer.append(Buffer.from('chunk'))
     await writer.finish()
     expect(String((await reader.next()).value)).to.equal('chunk')
