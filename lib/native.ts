@@ -61,6 +61,11 @@ export interface Channel {
   close(): void
   /** The process at the other end when it connected (SO_PEERCRED). */
   readonly peer: { pid: number; uid: number; gid: number }
+  /**
+   * Keeps the socket open beyond this channel, and beyond its thread, until the hold is dropped: see `takeHold`. When the
+   * channel closes while there are such holds, its last frame is `farewell`: the peer does not see it close.
+   */
+  hold(farewell: string): number
 }
 
 export interface Listener {
@@ -139,6 +144,31 @@ export interface NativeAddon {
   preferHugePages(bytes: Uint8Array): void
   /** Another descriptor of the same file, close-on-exec, for `net.Socket` to own. */
   duplicate(fd: number): number
+  /** The same for `closeFd` to close, at the latest with the environment. */
+  shareFd(fd: number): number
+  /**
+   * A hold on whatever `key` names. Holds are of this thread, known to the whole process, and end with `dropHold` or with
+   * their thread, however that ends, unless it leaves them.
+   */
+  hold(key: string): number
+  /**
+   * Makes a hold of any thread one of this thread, and answers its new number: it can be taken once. 0 if there is none,
+   * because it has been taken or dropped, or its thread has ended.
+   */
+  takeHold(hold: number): number
+  /** Another hold like one of this thread; 0 if there is none. */
+  copyHold(hold: number): number
+  /** Ends a hold of this thread. Whether it was the last one with its key in the process. */
+  dropHold(hold: number): boolean
+  /**
+   * For the end of this thread: leaves holds to whoever takes them, or to the end of the process. Their memory files, which
+   * must not be closed any more, stay open meanwhile under their numbers.
+   */
+  leaveHolds(holds: readonly number[], fds: readonly number[]): void
+  /** Whether any thread of this process has a hold with this key. */
+  isHeld(key: string): boolean
+  /** Names this process and this copy of the addon: whoever finds it can ask `isHeld`. */
+  readonly holdsName: string
   /** Takes the lock of an open file (flock, exclusive), until the last copy of the descriptor is closed. False where another has it. */
   tryLock(fd: number): boolean
   /** Closes a descriptor that came from this addon. What is never closed ends with the environment (a terminated worker). */

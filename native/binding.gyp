@@ -13,6 +13,7 @@
         'src/env_state.cc',
         'src/errors.cc',
         'src/frame_parser.cc',
+        'src/holds.cc',
         'src/json_scan.cc',
         'src/listener.cc',
         'src/mapping.cc',

@@ -35,6 +35,9 @@ export interface RequestBody {
   readonly [key: string]: Stringifiable
 }
 
+/** Tells a store that nothing more will come, and that the leases stay. */
+const keepLeases = stringifyJson({ type: 'keep_leases' })
+
 /**
  * One registered connection: requests go out as they come (pipelined), replies come back in the same order. A waiting
  * request blocks those behind it, so whoever waits has a connection of its own.
@@ -156,6 +159,11 @@ export class Connection {
   /** Whether the server, if it is the store, knows what `scoped` means: over TCP it does not say that it is. */
   get scopes(): boolean {
     return this.extended || this.remote
+  }
+
+  /** Where the server is. */
+  get address(): string {
+    return this.#address
   }
 
   get closed(): boolean {
@@ -299,6 +307,11 @@ export class Connection {
       this.#send(body, { replyType, waits: false, ahead: false, returns: true }).catch(() => {})
     }
     this.#endWhenReturned('flush')
+  }
+
+  /** For another thread: keeps leases that are counted here, also when this thread ends before. Not over TCP. */
+  holdLeases(): number {
+    return (this.#channel as Channel).hold(keepLeases)
   }
 
   /**
@@ -449,7 +462,7 @@ export class Connection {
   #keepLeases(): void {
     this.#onlyLeases = true
     this.#channel.unref()
-    if (this.extended) this.#channel.send(stringifyJson({ type: 'keep_leases' }))
+    if (this.extended) this.#channel.send(keepLeases)
     else this.#unanswered = this.#line.length
   }
 

@@ -1,8 +1,9 @@
 import type { LeaseBudget } from '../memory/budget.js'
 import { CopiedMemory } from '../memory/copied-memory.js'
 import type { Region } from '../memory/region.js'
+import { native } from '../native.js'
 import { ownIdentity } from '../memory/identity.js'
-import { Lease, type HandleOwner, type LeaseContent } from '../memory/lease.js'
+import { Lease, type HandleOwner, type LeaseContent, type LeaseKeeper } from '../memory/lease.js'
 import type { LeaseAccount } from '../memory/lease-account.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { blobIdsOf, read } from '../objects/registry.js'
@@ -61,6 +62,12 @@ export class ObjectReader {
   readonly #own: boolean
   /** Whether the last object was so small that the next is expected to be. */
   #small = false
+  /** Of leases that the connection counts. */
+  readonly #keeper: LeaseKeeper = {
+    hold: () => this.#connection.holdLeases(),
+    object: undefined,
+    home: undefined
+  }
   #statusEvery = 0
   #bytesSinceStatus = 0
 
@@ -160,7 +167,7 @@ export class ObjectReader {
         giveBack()
       }
     }
-    return this.#value(meta, payloads, decode, giveBack)
+    return this.#value(meta, payloads, decode, { giveBack, keeper: this.#keeper })
   }
 
   /** An object that is here already: nothing has to be asked for. */
@@ -189,7 +196,8 @@ export class ObjectReader {
       const made = lease([view])
       const { instanceId } = this.#connection.info
       const open = (): LeaseContent => object.open(new Uint8Array(view), instanceId)
-      made.source = { open, instanceId, places: [{ region, offset: place.offset }], decode }
+      const places = [{ region, offset: place.offset }]
+      made.source = { keeper: this.#keeper, open, instanceId, places, decode }
       return this.#open(object, new Uint8Array(view), decode, made)
     })
   }
@@ -225,7 +233,8 @@ export class ObjectReader {
   }
 
   #leaseOf(id: ObjectId): Promise<ObjectId> {
-    return shallowCopy(this.#connection, id, { typename: leaseTypename, owner: ownIdentity() })
+    const { holdsName } = native
+    return shallowCopy(this.#connection, id, { typename: leaseTypename, owner: ownIdentity(), holdsName })
   }
 
   /** The value of an object that `lease` keeps. */
@@ -243,7 +252,11 @@ export class ObjectReader {
         value = this.#value(meta, payloads, decode)
       } else {
         this.#returns.take()
-        return this.#value(meta, payloads, decode, () => this.#returns.giveBack([lease]))
+        const object = { id: lease, owner: ownIdentity(), address: this.#connection.address }
+        return this.#value(meta, payloads, decode, {
+          giveBack: () => this.#returns.giveBack([lease]),
+          keeper: { hold: () => native.hold(lease), object, home: undefined }
+        })
       }
     } catch (error) {
       await this.#deleteLease(lease)
@@ -262,26 +275,27 @@ export class ObjectReader {
     return mode === 'copy' || (mode === 'auto' && !this.#budget.admits(totalBytes(payloads)))
   }
 
-  /** The value over leased memory when `giveBack` is there to return it, over copies otherwise. */
+  /** The value over leased memory when there is a lease, over copies otherwise. */
   #value<T>(
     meta: Metadata,
     payloads: readonly Payload[],
     decode: Decode<T>,
-    giveBack?: () => void
+    leased?: { giveBack: () => void; keeper: LeaseKeeper }
   ): ReadObject<T> {
     const bytes = totalBytes(payloads)
     const { instanceId } = this.#connection.info
     this.#bytesSinceStatus += bytes
     // Nothing to look at in shared memory means nothing to keep.
-    if (giveBack === undefined || bytes === 0) {
-      giveBack?.()
+    if (leased === undefined || bytes === 0) {
+      leased?.giveBack()
       const context = new ObjectReadContext(copyBlobs(this.#connection, payloads), undefined, instanceId)
       return { value: decode(meta, context), bytes, leased: false }
     }
+    const { giveBack, keeper } = leased
     return this.#leased(bytes, regionsOf(this.#connection, payloads), giveBack, lease => {
       const { bytes: blobs, views, places } = viewBlobs(this.#connection, payloads)
       const made = lease(views)
-      made.source = { open: () => ({ meta, parts: blobs }), instanceId, places, decode }
+      made.source = { keeper, open: () => ({ meta, parts: blobs }), instanceId, places, decode }
       return decode(meta, new ObjectReadContext(blobs, made, instanceId))
     })
   }

@@ -66,6 +66,17 @@ function lifeOfThread(identity: string): Life {
     : 'alive'
 }
 
+/** Whether the process lives that the thread of an identity is of, or was. Unknown like `lifeOf`. */
+export function processLifeOf(identity: string): Life {
+  const life = lifeOf(identity)
+  if (life !== 'dead') return life
+  const [, , pid, , start] = identity.split('/')
+  const stat = statOf(`/proc/${pid}`)
+  if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return 'dead'
+  // One that began after its thread is another process under the same number.
+  return Number(stat.start) <= Number(start) ? 'alive' : 'dead'
+}
+
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads'
 import { VineyardError } from '../errors.js'
 import { native } from '../native.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
@@ -25,7 +26,7 @@ export interface HandleOwner {
 
 /** Where a view of shared memory is: `offset` bytes into a memory file. */
 export interface Place {
-  region: Pick<Region, 'file'>
+  region: Pick<Region, 'file' | 'retain'>
   offset: number
 }
 
@@ -35,8 +36,27 @@ export interface LeaseContent {
   parts: ReadonlyMap<ObjectId, Uint8Array>
 }
 
+/** An object on a vineyardd that is a lease: it lasts until somebody deletes it. */
+export interface LeaseObject {
+  id: ObjectId
+  /** The identity of the thread that made it, and deletes it unless it ends before. */
+  owner: string
+  /** Of the server. */
+  address: string
+}
+
+/** How a lease outlasts the thread that has it, for threads that got the memory from there. */
+export interface LeaseKeeper {
+  /** A hold of this thread, for another one to take. */
+  hold(): number
+  readonly object: LeaseObject | undefined
+  /** In a thread that got the memory from another: leads to the thread that has the lease. */
+  readonly home: MessagePort | undefined
+}
+
 /** What the value of a lease was made from: enough to make it again, in another thread. */
 export interface LeaseSource {
+  keeper: LeaseKeeper
   open(): LeaseContent
   instanceId: number | bigint
   /** Where each view is. */

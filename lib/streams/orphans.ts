@@ -3,7 +3,9 @@ import type { Connection } from '../client/connection.js'
 import { leaseTypename } from '../client/object-reader.js'
 import { deleteData, label, listData } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
-import { lifeOf } from '../memory/identity.js'
+import { lifeOf, processLifeOf } from '../memory/identity.js'
+import { native } from '../native.js'
+import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { notesTypename } from './notes-object.js'
 import { endLabel, labelsOf, labelText, type Labels } from './stream-labels.js'
@@ -35,16 +37,25 @@ export async function sweep(core: ClientCore): Promise<void> {
   }
 }
 
-/** Deletes the leases of dead processes and threads, as far as they lived in this pid namespace. */
+/** Deletes the leases of dead processes and threads, as far as they lived in this pid namespace and nobody has them now. */
 export async function sweepLeases(connection: Connection): Promise<void> {
   const leases = await listData(connection, leaseTypename, false, noLimit)
-  const dead = leases.filter(({ owner }) => typeof owner === 'string' && lifeOf(owner) === 'dead')
+  const dead = leases.filter(isForsaken)
   if (dead.length === 0) return
   await deleteData(
     connection,
     dead.map(({ id }) => id),
     { force: false, deep: true }
   )
+}
+
+/**
+ * Other threads of its process may look at the memory of a thread that has ended (`share`). Only that process knows: its own
+ * clients sweep what nobody there has taken over, those of others wait until it ends.
+ */
+function isForsaken({ id, owner, holdsName }: Metadata): boolean {
+  if (typeof owner !== 'string' || lifeOf(owner) !== 'dead') return false
+  return holdsName === native.holdsName ? !native.isHeld(id) : processLifeOf(owner) === 'dead'
 }
 
 /** Frees what dead producers had allocated of streams that have been dropped since, and their notes. */

@@ -1,29 +1,35 @@
-import { fstatSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import { ObjectReadContext } from '../client/read-context.js'
 import { VineyardError } from '../errors.js'
 import { handleOf, Lease, release } from '../memory/lease.js'
+import { Region } from '../memory/region.js'
 import { native } from '../native.js'
 import { isTable } from '../objects/arrow/recognise.js'
 import { argumentError } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { pasteValue, type CopiedValue } from './copied-value.js'
 import { decoders, type SharedChunk, type SharedMemory } from './shared-chunk.js'
+import { SharedLease } from './shared-lease.js'
+
+const received = new WeakSet<MessagePort>()
 
 /**
  * The chunk that another thread of this process made ready with `share`, over the same memory, mapped by this thread.
- * `release` it, or let it be collected, as any chunk; the other thread need not wait for that. Can be called once for
- * each shared chunk. Throws ERR_VINEYARD_RELEASED if the memory is gone, because the other thread has ended.
+ * `release` it, or let it be collected, as any chunk; from here on the other thread may release its own, or end. Throws
+ * ERR_VINEYARD_RELEASED if the chunk has been received already, which can be done once, or if its memory is gone, because the
+ * other thread ended before.
  */
 export function receive<T = any>(shared: SharedChunk): T {
   const { port, memory, copy } = checkShared(shared)
+  if (received.has(port)) throw gone('this shared chunk has been received already')
+  received.add(port)
   // It only has to exist.
   port.unref()
   if (memory === undefined) {
     port.close()
     return pasteValue(copy as CopiedValue) as T
   }
-  return valueOf(shared, memory) as T
+  return valueOf(port, memory) as T
 }
 
 function checkShared(shared: SharedChunk): SharedChunk {
@@ -37,20 +43,26 @@ function checkShared(shared: SharedChunk): SharedChunk {
   throw argumentError('ERR_INVALID_ARG_TYPE', 'The "shared" argument must be what share() returned')
 }
 
-function valueOf(shared: SharedChunk, memory: SharedMemory): unknown {
-  const views = mapViews(memory, shared.port)
-  // In the thread that shared it, the port would be closed if all of `shared` were collected.
-  const lease = new Lease(views, () => shared.port.close())
+function valueOf(port: MessagePort, memory: SharedMemory): unknown {
+  const keeper = SharedLease.of({ port, memory })
+  if (keeper === undefined) {
+    port.close()
+    throw gone('the memory of this shared chunk is gone')
+  }
+  const regions: Region[] = []
+  const lease = mapViews(memory, regions, giveBackTo(keeper, regions))
   try {
     const blobs = new Map<ObjectId, Uint8Array>()
     for (const [id, view, offset, size] of memory.blobs) {
-      blobs.set(id, view < 0 ? new Uint8Array(0) : new Uint8Array(views[view] as ArrayBuffer, offset, size))
+      blobs.set(
+        id,
+        view < 0 ? new Uint8Array(0) : new Uint8Array(lease.views[view] as ArrayBuffer, offset, size)
+      )
     }
     const { meta, instanceId, handle } = memory
     const decode = decoders[memory.decoder]
-    // The descriptor is the first thread's, which keeps it open as long as this lease lasts.
-    const places = memory.views.map(({ offset, ...file }) => ({ region: { file }, offset }))
-    lease.source = { open: () => ({ meta, parts: blobs }), instanceId, places, decode }
+    const places = memory.views.map(({ offset }, index) => ({ region: regions[index] as Region, offset }))
+    lease.source = { keeper, open: () => ({ meta, parts: blobs }), instanceId, places, decode }
     return partOf(decode(meta, new ObjectReadContext(blobs, lease, instanceId)), handle)
   } catch (error) {
     lease.end()
@@ -58,29 +70,35 @@ function valueOf(shared: SharedChunk, memory: SharedMemory): unknown {
   }
 }
 
-function mapViews({ views }: SharedMemory, port: MessagePort): ArrayBuffer[] {
-  const mapped: ArrayBuffer[] = []
-  try {
-    for (const { fd, key, length, offset, size } of views) {
-      checkFile(fd, key)
-      const mapping = native.map(fd, length, false)
-      mapped.push(mapping.view(offset, size))
-      // Its views keep the memory.
-      mapping.close()
-      // Whoever closed the file meanwhile may have opened another under its number.
-      checkFile(fd, key)
-    }
-    return mapped
-  } catch (cause) {
-    for (const view of mapped) native.detach(view)
-    port.close()
-    throw new VineyardError('ERR_VINEYARD_RELEASED', 'the memory of this shared chunk is gone', { cause })
+/** A function of its own: what it makes outlives the lease, and must not keep it. */
+function giveBackTo(keeper: SharedLease, regions: readonly Region[]): () => void {
+  return () => {
+    keeper.giveBack()
+    for (const region of regions) region.drop()
   }
 }
 
-function checkFile(fd: number, key: string): void {
-  const { dev, ino } = fstatSync(fd, { bigint: true })
-  if (`${dev}:${ino}` !== key) throw new Error(`descriptor ${fd} is another file`)
+/** `regions` gets the memory file of each view. */
+function mapViews({ views }: SharedMemory, regions: Region[], giveBack: () => void): Lease {
+  const mapped: ArrayBuffer[] = []
+  try {
+    for (const { fd, key, offset, size } of views) {
+      const region = Region.acquire(native.shareFd(fd))
+      regions.push(region)
+      // Whoever closed the file meanwhile may have opened another under its number.
+      if (region.file.key !== key) throw new Error(`descriptor ${fd} is another file`)
+      mapped.push(region.view(offset, size))
+    }
+    return new Lease(mapped, giveBack)
+  } catch (cause) {
+    for (const view of mapped) native.detach(view)
+    giveBack()
+    throw gone('the memory of this shared chunk is gone', cause)
+  }
+}
+
+function gone(message: string, cause?: unknown): VineyardError {
+  return new VineyardError('ERR_VINEYARD_RELEASED', message, { cause })
 }
 
 /** The value whose handle has this number: all of `whole`, or a part of it, and then the others are not wanted here. */

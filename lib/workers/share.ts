@@ -1,9 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { VineyardError } from '../errors.js'
 import { handleOf, Lease, type LeaseSource } from '../memory/lease.js'
+import { native } from '../native.js'
 import { argumentError } from '../options.js'
 import { copyValue } from './copied-value.js'
+import { leaveAtEnd } from './on-their-way.js'
 import { decoders, type SharedChunk, type SharedMemory } from './shared-chunk.js'
+import { keepFor, passHome } from './shared-lease.js'
 
 /**
  * Makes a chunk of a stream ready for another thread of this process, without copying it:
@@ -23,11 +26,24 @@ export function share(chunk: unknown): SharedChunk {
   const lease = handle?.owner
   if (handle === undefined || !(lease instanceof Lease) || lease.source === undefined) {
     const copy = copyValue(chunk)
-    return { port: portOf(copy, () => {}), copy }
+    const { port1, port2 } = newPorts(copy)
+    port1.unref()
+    return { port: port2, copy }
   }
   const memory = describeMemory(lease, lease.source, handle.number)
-  const held = lease.handle()
-  return { port: portOf(memory, () => held.release()), memory }
+  const { keeper, places } = lease.source
+  const { port1, port2 } = newPorts(memory)
+  keepFor(port1, lease)
+  if (keeper.home !== undefined) passHome(keeper.home, port1)
+  // What lasts as long as the port must not keep the memory's description: that it is collected closes the port.
+  const { hold } = memory
+  const forget = leaveAtEnd(port2, hold, places)
+  port1.once('close', () => {
+    // If nobody has taken it by then.
+    native.dropHold(hold)
+    forget()
+  })
+  return { port: port2, memory }
 }
 
 /**
@@ -36,15 +52,12 @@ export function share(chunk: unknown): SharedChunk {
  */
 const forgotten = new FinalizationRegistry<MessagePort>(port => port.close())
 
-/** A port to send with `content`; `closed` runs when it closes, wherever it is then. */
-function portOf(content: object, closed: () => void): MessagePort {
-  const { port1, port2 } = new MessageChannel()
-  // Nobody sends anything: that a port closes is the message. It must not keep the process alive.
-  port1.unref()
-  port1.once('close', closed)
+/** A port to keep, and one to send with `content`. */
+function newPorts(content: object): MessageChannel {
+  const channel = new MessageChannel()
   // Not the shared object, which users may take apart.
-  forgotten.register(content, port2)
-  return port2
+  forgotten.register(content, channel.port2)
+  return channel
 }
 
 function describeMemory(lease: Lease, source: LeaseSource, handle: number): SharedMemory {
@@ -54,6 +67,8 @@ function describeMemory(lease: Lease, source: LeaseSource, handle: number): Shar
   if (decoder === undefined) throw new VineyardError('ERR_VINEYARD_TYPE', 'this chunk cannot be shared')
   return {
     decoder: decoder as SharedMemory['decoder'],
+    hold: source.keeper.hold(),
+    object: source.keeper.object,
     meta,
     instanceId: source.instanceId,
     handle,

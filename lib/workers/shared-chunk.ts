@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { LeaseObject } from '../memory/lease.js'
 import type { Metadata, ReadContext } from '../objects/model.js'
 import { read } from '../objects/registry.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -14,6 +15,10 @@ export const decoders = { object: read, ipc: decodeBatches } satisfies Record<
 /** Where the memory of a chunk is, for a thread of the same process. */
 export interface SharedMemory {
   decoder: keyof typeof decoders
+  /** The hold of the thread that shared it, which `receive` takes over. */
+  hold: number
+  /** The lease, if it is an object of a vineyardd. */
+  object: LeaseObject | undefined
   meta: Metadata
   instanceId: number | bigint
   /** The number of the handle of what was shared, which may be a part of what comes out of the decoder. */

@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "env_state.h"
 #include "errors.h"
+#include "holds.h"
 #include "json_scan.h"
 #include "listener.h"
 #include "mapping.h"
@@ -92,6 +93,80 @@ Napi::Value Duplicate(const Napi::CallbackInfo& call) {
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return Done(call, {errno, "fcntl"});
   return Napi::Number::New(call.Env(), copy);
+}
+
+/** Unlike `duplicate`, for this addon's own use: closed with `closeFd`, or with the environment. */
+Napi::Value ShareFd(const Napi::CallbackInfo& call) {
+  int fd;
+  if (!ReadDescriptor(call, 0, &fd)) return {};
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return Done(call, {errno, "fcntl"});
+  EnvState::From(call).descriptors().Add(copy);
+  return Napi::Number::New(call.Env(), copy);
+}
+
+Napi::Value HoldKey(const Napi::CallbackInfo& call) {
+  std::string key;
+  if (!ReadText(call, 0, "key", &key)) return {};
+  const int64_t hold = Holds::OfProcess().Add(&EnvState::From(call), std::move(key), nullptr);
+  return Napi::Number::New(call.Env(), static_cast<double>(hold));
+}
+
+Napi::Value TakeHold(const Napi::CallbackInfo& call) {
+  int64_t hold;
+  if (!ReadInteger(call, 0, "hold", 0, kMaxSafeInteger, &hold)) return {};
+  const int64_t taken = Holds::OfProcess().Take(hold, &EnvState::From(call));
+  return Napi::Number::New(call.Env(), static_cast<double>(taken));
+}
+
+Napi::Value CopyHold(const Napi::CallbackInfo& call) {
+  int64_t hold;
+  if (!ReadInteger(call, 0, "hold", 0, kMaxSafeInteger, &hold)) return {};
+  const int64_t copy = Holds::OfProcess().Copy(hold, &EnvState::From(call));
+  return Napi::Number::New(call.Env(), static_cast<double>(copy));
+}
+
+Napi::Value DropHold(const Napi::CallbackInfo& call) {
+  int64_t hold;
+  if (!ReadInteger(call, 0, "hold", 0, kMaxSafeInteger, &hold)) return {};
+  return Napi::Boolean::New(call.Env(), Holds::OfProcess().Drop(hold, &EnvState::From(call)));
+}
+
+bool ReadNumbers(const Napi::CallbackInfo& call, size_t index, std::vector<int64_t>* numbers) {
+  napi_env env = call.Env();
+  bool is_array = false;
+  uint32_t count = 0;
+  napi_is_array(env, call[index], &is_array);
+  if (is_array) napi_get_array_length(env, call[index], &count);
+  for (uint32_t i = 0; is_array && i < count; i++) {
+    napi_value element;
+    int64_t number;
+    is_array = napi_get_element(env, call[index], i, &element) == napi_ok &&
+               napi_get_value_int64(env, element, &number) == napi_ok;
+    if (is_array) numbers->push_back(number);
+  }
+  if (!is_array) ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "holds and fds must be arrays of numbers");
+  return is_array;
+}
+
+Napi::Value LeaveHolds(const Napi::CallbackInfo& call) {
+  std::vector<int64_t> holds;
+  std::vector<int64_t> fds;
+  if (!ReadNumbers(call, 0, &holds) || !ReadNumbers(call, 1, &fds)) return {};
+  EnvState& state = EnvState::From(call);
+  std::vector<Descriptor> files;
+  for (const int64_t fd : fds) {
+    // Under the same number: it is on its way to whoever takes the hold.
+    if (state.descriptors().Remove(static_cast<int>(fd))) files.emplace_back(static_cast<int>(fd));
+  }
+  Holds::OfProcess().Leave(holds, std::move(files), &state);
+  return call.Env().Undefined();
+}
+
+Napi::Value IsHeld(const Napi::CallbackInfo& call) {
+  std::string key;
+  if (!ReadText(call, 0, "key", &key)) return {};
+  return Napi::Boolean::New(call.Env(), Holds::OfProcess().Has(key));
 }
 
 Napi::Value PreferHuge(const Napi::CallbackInfo& call) {
@@ -210,6 +285,14 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Reserve>(*state, exports, "reserve");
   Export<Punch>(*state, exports, "punchHole");
   Export<Duplicate>(*state, exports, "duplicate");
+  Export<ShareFd>(*state, exports, "shareFd");
+  Export<HoldKey>(*state, exports, "hold");
+  Export<TakeHold>(*state, exports, "takeHold");
+  Export<CopyHold>(*state, exports, "copyHold");
+  Export<DropHold>(*state, exports, "dropHold");
+  Export<LeaveHolds>(*state, exports, "leaveHolds");
+  Export<IsHeld>(*state, exports, "isHeld");
+  exports.Set("holdsName", Napi::String::New(env, Holds::OfProcess().name()));
   Export<PreferHuge>(*state, exports, "preferHugePages");
   Export<TryLock>(*state, exports, "tryLock");
   Export<CloseFd>(*state, exports, "closeFd");

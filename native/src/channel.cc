@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "busy_poll.h"
 #include "errors.h"
+#include "holds.h"
 #include "json_scan.h"
 #include "utf8.h"
 
@@ -69,6 +70,7 @@ void Channel::Define(EnvState& state) {
                 W::Method<&Channel::End>("end"),
                 W::Method<&Channel::CloseFromJs>("close"),
                 W::Getter<&Channel::Peer>("peer"),
+                W::Method<&Channel::HoldOpen>("hold"),
             });
 }
 
@@ -293,6 +295,28 @@ Napi::Value Channel::Peer(const Napi::CallbackInfo& call) {
   return peer;
 }
 
+Napi::Value Channel::HoldOpen(const Napi::CallbackInfo& call) {
+  napi_env env = call.Env();
+  if (!call[0].IsString()) {
+    ThrowTypeError(env, "ERR_INVALID_ARG_TYPE", "farewell must be a string");
+    return {};
+  }
+  auto held = held_socket_.lock();
+  // Where the peer has gone there is nothing to hold.
+  if (held == nullptr && socket_) {
+    held = std::make_shared<Descriptor>(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!*held) {
+      Throw(env, {errno, "fcntl"});
+      return {};
+    }
+    held_socket_ = held;
+    farewell_.clear();
+    AppendFrame(env, call[0], &farewell_);
+  }
+  const int64_t hold = Holds::OfProcess().Add(state_.get(), "", std::move(held));
+  return Napi::Number::New(env, static_cast<double>(hold));
+}
+
 /** From now on the event loop can call back. False with an exception pending if it refuses. */
 bool Channel::KeepAlive(napi_value self) {
   if (!poll_) {
@@ -478,6 +502,7 @@ void Channel::Close() {
 void Channel::CloseAs(Phase phase) {
   phase_ = phase;
   poll_.Close();
+  SayFarewell();
   socket_.reset();
   queue_.Clear();
   parser_.Clear();
@@ -489,4 +514,16 @@ void Channel::CloseAs(Phase phase) {
   on_close_.Reset();
   on_partial_.Reset();
   self_.Reset();
+}
+
+/**
+ * The peer does not see the end of a socket that is held, and must not go on as if somebody were there. What
+ * was begun has to be sent before: half a frame would swallow this one.
+ */
+void Channel::SayFarewell() {
+  if (!socket_ || write_error_ != 0 || held_socket_.expired()) return;
+  // A peer that takes nothing more learns it when the last hold ends.
+  if (queue_.Flush(socket_.get()) == 0 && queue_.empty()) {
+    SendBytes(socket_.get(), farewell_.data(), farewell_.size());
+  }
 }

@@ -57,6 +57,7 @@ class Channel final : public Closable {
   Napi::Value End(const Napi::CallbackInfo& call);
   Napi::Value CloseFromJs(const Napi::CallbackInfo& call);
   Napi::Value Peer(const Napi::CallbackInfo& call);
+  Napi::Value HoldOpen(const Napi::CallbackInfo& call);
 
   bool CheckUsable(const Napi::CallbackInfo& call, const char* method);
   bool Reading() const { return phase_ == Phase::open && started_ && !paused_; }
@@ -79,6 +80,7 @@ class Channel final : public Closable {
   /** Reports the end; `error.code` 0 is the peer's close. */
   void Lose(const SystemError& error);
   void CloseAs(Phase phase);
+  void SayFarewell();
 
   std::shared_ptr<EnvState> state_;
   Descriptor socket_;
@@ -94,6 +96,10 @@ class Channel final : public Closable {
   bool drain_due_ = false;
   /** Why sending has failed. Reported when everything that the peer sent before has been read. */
   int write_error_ = 0;
+  /** The socket as holds have it, as long as there are any. */
+  std::weak_ptr<Descriptor> held_socket_;
+  /** The frame that tells the peer that this end is held open and says nothing more. */
+  std::string farewell_;
 
   CallbackContext context_;
   /** Held while the event loop can still call back, so that a channel nobody refers to stays. */

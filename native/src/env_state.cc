@@ -1,6 +1,7 @@
 #include "env_state.h"
 
 #include "busy_poll.h"
+#include "holds.h"
 
 namespace {
 /** Enough for a burst of small frames in one call; more gains nothing (the default socket buffer is 208 KiB).
@@ -33,6 +34,8 @@ std::shared_ptr<EnvState> EnvState::Create(napi_env env) {
 void EnvState::CleanUp(napi_async_cleanup_hook_handle, void* data) {
   auto* state = static_cast<EnvState*>(data);
   state->ending_ = true;
+  // First: a channel that closes asks whether others hold it.
+  Holds::OfProcess().DropAll(state);
   while (!state->open_.empty()) (*state->open_.begin())->Close();
   state->descriptors_.CloseAll();
   if (state->handles_ == 0) state->FinishCleanUp();

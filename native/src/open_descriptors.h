@@ -18,7 +18,8 @@ class OpenDescriptors {
   OpenDescriptors& operator=(const OpenDescriptors&) = delete;
 
   void Add(int fd);
-  void Remove(int fd) { files_.erase(fd); }
+  /** False if it was not there. */
+  bool Remove(int fd) { return files_.erase(fd) > 0; }
   void CloseAll();
 
  private:

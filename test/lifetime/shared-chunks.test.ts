@@ -234,6 +234,22 @@ onBothServers('Chunks shared with workers', '64Mi', bench => {
     expect(release(received)).to.equal(true)
   })
 
+  it('are received once, be they copies or not', async () => {
+    const [chunk] = (await batches(1)) as [RecordBatch]
+    const [copied] = (await batches(1, { copy: true })) as [RecordBatch]
+    for (const one of [chunk, copied]) {
+      const shared = share(one)
+      const received = receive<RecordBatch>(shared)
+      expect(() => receive(shared))
+        .to.throw()
+        .with.property('code', 'ERR_VINEYARD_RELEASED')
+      expect(numberOf(received)).to.equal(0)
+      release(received)
+    }
+    expect(numberOf(chunk)).to.equal(0)
+    release(chunk)
+  })
+
   it('refuses what has been released, and what was not shared', async () => {
     const [chunk] = (await batches(1)) as [RecordBatch]
     release(chunk)
