@@ -9,6 +9,7 @@ import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { ChunkEncoder } from './chunk-encoder.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { LentMemory } from './lent-memory.js'
+import { buffersOf, checkAttached } from './value-memory.js'
 import type { Window } from './window.js'
 import type { WriterState } from './writer-state.js'
 
@@ -71,14 +72,14 @@ export class Appender<In> {
     this.#state.checkOpen()
     throwIfAborted(signal)
     if (isObjectId(value)) return this.#sendObject(value, signal)
+    checkAttached(value)
     if (value instanceof Uint8Array && this.#lent.has(value.buffer)) {
       return this.#sendAllocated(value, signal)
     }
-    if (this.#lent.any) {
-      const placed = this.#encoder.placed?.(value as In, buffer => this.#lent.has(buffer))
-      if (placed !== undefined) return this.#sendPlaced(value as In, placed, signal)
-    }
-    return this.#sendValue(value as In, signal)
+    if (!this.#lent.any) return this.#sendValue(value as In, signal)
+    const placed = this.#encoder.placed?.(value as In, buffer => this.#lent.has(buffer))
+    const sent = placed && (await this.#sendPlaced(placed, signal))
+    return sent ?? this.#sendCopied(value as In, signal)
   }
 
   /** Throws ERR_VINEYARD_NO_MEMORY. */
@@ -129,19 +130,23 @@ export class Appender<In> {
     return last as Sent
   }
 
-  /** A value that was filled in place; where a chunk cannot be made of that memory it is copied, and the memory freed. */
-  async #sendPlaced(value: In, placed: PlacedLayout, signal: AbortSignal): Promise<Sent> {
+  /** A value that was filled in place; undefined where a chunk cannot be made of that memory. */
+  async #sendPlaced(placed: PlacedLayout, signal: AbortSignal): Promise<Sent | undefined> {
     const { buffer } = placed
     const blob = this.#lent.blobOf(buffer)
     const { sendPlaced } = this.#sender
-    if (blob !== undefined && sendPlaced?.canSend(placed.template) === true) {
-      return this.#sendWith(blob.size, signal, () => {
-        this.#lent.take(buffer, blob)
-        return sendPlaced.send(placed, blob)
-      })
-    }
+    if (blob === undefined || sendPlaced?.canSend(placed.template) !== true) return undefined
+    return this.#sendWith(blob.size, signal, () => {
+      this.#lent.take(buffer, blob)
+      return sendPlaced.send(placed, blob)
+    })
+  }
+
+  /** A value that may be, or have in it, memory that was lent: that is copied, and freed as if it had been taken. */
+  async #sendCopied(value: In, signal: AbortSignal): Promise<Sent> {
+    const buffers = buffersOf(value, buffer => this.#lent.has(buffer))
     const sent = await this.#sendValue(value, signal)
-    await this.#lent.free(buffer)
+    await Promise.all([...buffers].map(buffer => this.#lent.free(buffer)))
     return sent
   }
 

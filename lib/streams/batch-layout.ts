@@ -8,6 +8,7 @@ import { bitmapBytes, copyBits } from '../objects/arrow/bitmap.js'
 import { BySchema } from '../objects/arrow/by-schema.js'
 import { flatColumn } from '../objects/arrow/flat-column.js'
 import { recordBatch } from '../objects/arrow/record-batch.js'
+import { isDetached } from './value-memory.js'
 
 /** Blobs begin at multiples of this in a chunk. */
 const alignment = 64
@@ -59,6 +60,8 @@ export class BatchLayout implements PackedLayout {
       const column = columns[i]
       if (column?.length !== rows) return false
       const { nullCount } = column
+      const values = column.values as NodeJS.TypedArray | undefined
+      if (values?.byteLength === 0 && isDetached(values)) return false
       const width = widths[i] as number
       const valueBytes = width === 0 ? bitmapBytes(rows) : rows * width
       const nullBytes = nullCount > 0 ? bitmapBytes(rows) : 0

@@ -145,7 +145,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * Appends a value, an object that exists (by its id), or memory from `allocate`, and returns the id of the chunk once
    * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
    * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_NOT_FOUND for an id of nothing,
-   * ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the first three the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
+   * ERR_VINEYARD_RELEASED for a value whose memory was taken by an earlier append,
+   * ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the first four the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
    * nothing may follow what is missing. An abort leaves the stream without this chunk and usable; what has been sent already
    * is appended all the same, unless the server does not say so within half a second: then it cannot be known.
    */
@@ -211,7 +212,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   /**
    * A batch of `rows` rows whose columns are shared memory, without nulls and with whatever was there before, to be filled in place (`column.values`) and given
    * to `append`, which takes it (its arrays become empty). For numbers, times and booleans: ERR_VINEYARD_TYPE otherwise.
-   * On a server without the extension it is copied once all the same.
+   * It is copied once all the same, and its memory freed, on a server without the extension, in a DataframeStream, with
+   * `as: 'dataframe'`, and as a part of a Table.
    */
   async allocateBatch<T extends TypeMap>(
     schema: Schema<T>,
