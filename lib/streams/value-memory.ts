@@ -1,4 +1,4 @@
-import type { Data, RecordBatch, Vector } from 'apache-arrow'
+import type { Data } from 'apache-arrow'
 import { VineyardError } from '../errors.js'
 import { isRecordBatch, isTable, isVector } from '../objects/arrow/recognise.js'
 
@@ -38,9 +38,9 @@ function eachView(value: unknown, visit: (view: View) => void): void {
   if (typeof value !== 'object' || value === null) return
   if (ArrayBuffer.isView(value)) visit(value as View)
   else if (Array.isArray(value)) for (const item of value) eachView(item, visit)
-  else if (isRecordBatch(value)) eachViewOfData((value as RecordBatch).data, visit)
+  else if (isRecordBatch(value)) eachViewOfData(value.data, visit)
   else if (isTable(value)) for (const { data } of value.batches) eachViewOfData(data, visit)
-  else if (isVector(value)) for (const data of (value as Vector).data) eachViewOfData(data, visit)
+  else if (isVector(value)) for (const data of value.data) eachViewOfData(data, visit)
 }
 
 function eachViewOfData(data: Data, visit: (view: View) => void): void {

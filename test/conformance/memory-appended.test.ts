@@ -37,7 +37,7 @@ onEveryWay('Memory that is appended', '64Mi', bench => {
   for (const { name, Type, options, ...way } of ways) {
     it(`is taken, whichever way: ${name}`, async () => {
       const stream = await Type.create(client)
-      const writer = (await stream.openWriter(client, options as object)) as Writer
+      const writer = (await stream.openWriter(client, options)) as Writer
       const reader = await stream.openReader()
       // More than the server has, were it kept until the writer closes.
       for (let number = 0; number < 80; number += 1) {
@@ -57,7 +57,7 @@ onEveryWay('Memory that is appended', '64Mi', bench => {
   for (const { name, Type, options, ...way } of ways) {
     it(`is refused when it is appended again: ${name}`, async () => {
       const stream = await Type.create(client)
-      const writer = (await stream.openWriter(client, options as object)) as Writer
+      const writer = (await stream.openWriter(client, options)) as Writer
       const batch = await writer.allocateBatch(schema, 16)
       const value = 'inTable' in way ? new Table([batch]) : batch
       const [first, second] = [writer.append(value), rejection(writer.append(value))]
@@ -69,7 +69,7 @@ onEveryWay('Memory that is appended', '64Mi', bench => {
       await writer.append(numberedBatch(5, 64))
       await writer.finish()
       const numbers: number[] = []
-      for await (const chunk of await stream.openReader()) numbers.push((chunk as RecordBatch).numRows)
+      for await (const chunk of await stream.openReader()) numbers.push(chunk.numRows)
       expect(numbers).to.deep.equal([16, 16])
     })
   }

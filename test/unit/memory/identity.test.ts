@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
-import { isRemote, lifeOf, ownIdentity, remoteIdentity } from '#dist/memory/identity.js'
+import { isRemote, lifeOf, ownIdentity, processLifeOf, remoteIdentity } from '#dist/memory/identity.js'
 
 const [boot, namespace, pid, thread, start] = ownIdentity().split('/') as [
   string,
@@ -69,6 +69,10 @@ describe('identity', () => {
     expect(lifeOf(identity)).to.equal('alive')
     await worker.terminate()
     expect(lifeOf(identity)).to.equal('dead')
+    expect(processLifeOf(identity)).to.equal('alive')
+    // One that began before this process was a thread of another, which had its number.
+    const older = [boot, namespace, pid, identity.split('/')[3], '1'].join('/')
+    expect(processLifeOf(older)).to.equal('dead')
   })
 
   it('cannot be told of other namespaces and boots, nor of nonsense', () => {
