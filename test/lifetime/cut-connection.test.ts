@@ -12,6 +12,7 @@ import {
 import { seedBatch } from '../support/batches.js'
 import { FrameProxy } from '../support/frame-proxy.js'
 import { loseConnection } from '../support/lost-connection.js'
+import { sentRequests } from '../support/sent-requests.js'
 import { rejection } from '../support/rejection.js'
 import { holdingsOf, memoryReturns, settled, type Holdings } from '../support/settling.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -267,7 +268,7 @@ for (const [name, start] of Object.entries(endpoints)) {
     it('learns that its server has gone from a tunnel that acknowledges everything', async () => {
       const stream = await ByteStream.create(near)
       const reader = await (await ByteStream.open(far, stream.id)).openReader()
-      const asked = waitingRequests(1)
+      const asked = Promise.all([waitingRequests(1), sentRequests('get_name_request', 4)])
       // A name is asked for again and again, and has the timeout of what is asked.
       const timedOut = 'ERR_VINEYARD_TIMEOUT'
       const waits: [Promise<{ code?: string }>, string][] = [
