@@ -41,6 +41,8 @@ export class PeerGuard {
   readonly #end: End
   readonly #onLost: (why: 'dead' | 'dropped') => void
   readonly #unwatch: () => void
+  /** What this end has labelled the stream with, until it has been seen there. */
+  #unseen: Readonly<Record<string, string>> | undefined
   #peer: string | undefined
   #peerDead = false
   #ownBeats = 0
@@ -63,7 +65,11 @@ export class PeerGuard {
   async introduce(connection: Connection, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
     const identity = connection.remote ? remoteIdentity() : ownIdentity()
-    await label(connection, this.#stream, { [endLabel(this.#end)]: identity, ...labels }).catch(() => {})
+    const own = { [endLabel(this.#end)]: identity, ...labels }
+    await label(connection, this.#stream, own).then(
+      () => (this.#unseen = own),
+      () => {}
+    )
   }
 
   /** Whether the other end is known to be dead now. */
@@ -82,6 +88,7 @@ export class PeerGuard {
       this.#onLost('dropped')
       return
     }
+    if (this.#unseen !== undefined) await this.#introduceAgain(this.#unseen)
     await this.#readPeer()
     if (this.#peer === undefined) return
     const life = lifeOf(this.#peer)
@@ -101,6 +108,17 @@ export class PeerGuard {
       () => false,
       (error: unknown) => (error as VineyardError).status === Status.ObjectNotExists
     )
+  }
+
+  /**
+   * A vineyardd with etcd loses what one end labels a persistent stream with while the other one does: each writes all the
+   * labels that it has read before. Nobody would notice the death of this end then.
+   */
+  async #introduceAgain(own: Readonly<Record<string, string>>): Promise<void> {
+    const labels = await this.#labels()
+    const lost = Object.entries(own).filter(([key]) => labelText(labels, key) === undefined)
+    if (lost.length === 0) this.#unseen = undefined
+    else await label(this.#core.connection, this.#stream, Object.fromEntries(lost)).catch(() => {})
   }
 
   async #readPeer(): Promise<void> {

@@ -16,7 +16,7 @@ import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { canHaveNetworkNamespace } from '../support/network.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
-import { memoryReturns } from '../support/settling.js'
+import { eventually, memoryReturns } from '../support/settling.js'
 import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
 
 function numbered(first: number, count: number): RecordBatch[] {
@@ -128,6 +128,24 @@ for (const size of [2, 3]) {
       expect(text).to.equal(`${String(Buffer.alloc(50_000, 'one'))}two`)
       if (before !== undefined) expect(cluster.received(0)).to.be.at.least(before + 50_000)
       await stream.drop()
+    })
+
+    it('knows both ends of a stream that are opened at once', async () => {
+      const [a] = clients as [Client]
+      const streams: ByteStream[] = []
+      const ends: { close(): Promise<void> }[] = []
+      for (let count = 0; count < 10; count += 1) {
+        const stream = await ByteStream.create(a, { name: `ends-${count}` })
+        streams.push(stream)
+        ends.push(...(await Promise.all([stream.openWriter(), stream.openReader()])))
+      }
+      const areKnown = async (id: string): Promise<boolean> => {
+        const labels = String((await a.getMeta(id))['__labels'])
+        return labels.includes('.producer"') && labels.includes('.consumer"')
+      }
+      for (const { id } of streams) await eventually(() => areKnown(id), `the ends of ${id}`)
+      await Promise.all(ends.map(end => end.close()))
+      await Promise.all(streams.map(stream => stream.drop()))
     })
 
     it('has one partition on each instance, written and read where it is', async () => {
