@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { expect } from 'chai'
 import { connect, ParallelStream, release, type Client, type RecordBatchStream } from 'vineyard-streams'
 import { Cluster } from '../support/cluster.js'
@@ -12,13 +13,27 @@ interface Failure {
   stderr: string
 }
 
+/** Resolves when `words` have come so many times. */
+function said(output: Readable | null, words: string, times = 1): Promise<void> {
+  let text = ''
+  return new Promise(resolve =>
+    output?.on('data', piece => {
+      text += String(piece)
+      if (text.split(words).length > times) resolve()
+    })
+  )
+}
+
 const whole = 'instance 0: 30 batches\ninstance 1: 30 batches\ntotal 17999970.0\n'
 
 describe('The batch job of examples/', () => {
   let cluster: Cluster
   let clients: [Client, Client]
   const start = (index: number, ...args: string[]): ReturnType<typeof runExample> =>
-    runExample('cluster-job.js', args, { VINEYARD_IPC_SOCKET: cluster.instances[index]?.socket })
+    runExample('cluster-job.js', args, {
+      VINEYARD_IPC_SOCKET: cluster.instances[index]?.socket,
+      NODE_DEBUG: 'vineyard'
+    })
   const failure = (job: Promise<unknown>): Promise<Failure> =>
     job.then(
       () => expect.fail('it did not fail'),
@@ -59,7 +74,8 @@ describe('The batch job of examples/', () => {
       expect(await failure(producer)).to.deep.include({ code, signal: null })
       await leavesNothing()
       const consumer = start(1, 'consumer', 'job')
-      await eventually(async () => (await clients[1].status()).deferredRequests > 0, 'the consumer to wait')
+      // It says what it asks for: the job, again and again.
+      await said(consumer.child.stderr, 'get_name_request')
       consumer.child.kill(signal)
       expect(await failure(consumer)).to.deep.include({ code, signal: null })
       await completes()
@@ -68,11 +84,10 @@ describe('The batch job of examples/', () => {
 
   it('can be run again after its producer was killed', async () => {
     const killed = start(0, 'producer', 'job')
+    // Everything, on both instances: what it was just writing might stay for ever.
+    const written = said(killed.child.stderr, 'stop_stream_request took', 2)
     const before = await clients[0].getName('job', { wait: true })
-    // Everything: what it was just writing could not be told from what others write.
-    const written = async (client: Client): Promise<boolean> =>
-      (await client.status()).memoryUsage >= 2_400_000
-    for (const client of clients) await eventually(() => written(client), 'the producer to write')
+    await written
     killed.child.kill('SIGKILL')
     expect(await failure(killed)).to.deep.include({ signal: 'SIGKILL' })
     const producer = start(1, 'producer', 'job')
