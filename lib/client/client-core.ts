@@ -91,8 +91,17 @@ export class ClientCore {
     })
   }
 
+  /** The same where the connection ends with the work. */
+  async briefly<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.connect(async connection => {
+      const result = await work(connection)
+      connection.close()
+      return result
+    }, signal)
+  }
+
   /**
-   * The same for an end of a stream, which `work` opens. A vineyardd does not notice that the one connection has gone that
+   * Like `connect` for an end of a stream, which `work` opens. A vineyardd does not notice that the one connection has gone that
    * knows of a stream's mark, so an opening that has begun there is not cut off: what it brings is closed, which tells the
    * other end. A server that says nothing is not waited for. `work` may stop by itself with `ending` before it asks for the mark.
    */
@@ -145,12 +154,7 @@ export class ClientCore {
    * client, ends it.
    */
   alone<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#asksNobody) return abortable(work(this.connection), signal)
-    return this.connect(async connection => {
-      const result = await work(connection)
-      connection.close()
-      return result
-    }, signal)
+    return this.#asksNobody ? abortable(work(this.connection), signal) : this.briefly(work, signal)
   }
 
   /** The store answers by itself; and a connection that is closed, or lost, says so. */

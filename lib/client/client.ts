@@ -232,7 +232,8 @@ export class Client {
         this.core.inquire(connection => names.getName(connection, name, false)),
         signal
       )
-    return this.#waitForName(name, signal)
+    // A waiting request blocks its connection and can only be recalled by closing it.
+    return this.core.briefly(connection => nameWhenPut(connection, name), signal)
   }
 
   /** Removes a name; the object stays. */
@@ -326,11 +327,11 @@ export class Client {
     const stream = await streamFromMetadata(this, meta)
     if (stream !== undefined) return stream
     throwIfAborted(signal)
-    const mode = (zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     if (this.#isElsewhere(meta)) {
-      const { reader } = await this.core.at(meta.instance_id)
-      return (await reader.read(id, 'copy', meta)).value
+      const there = await this.core.at(meta.instance_id)
+      return (await there.reader.read(id, 'copy', meta)).value
     }
+    const mode = (zeroCopy ?? connection.extended) ? 'lease' : 'copy'
     const { value } = await reader.read(id, mode, meta)
     if (allParts === true && meta.global === true) await addRemoteParts(this.core, meta, value)
     return value
@@ -363,15 +364,6 @@ export class Client {
   async at(instance: number | bigint): Promise<Client> {
     const core = await this.core.at(instance)
     return core === this.core ? this : new Client(core)
-  }
-
-  /** A waiting request blocks its connection and can only be recalled by closing it, so it has one of its own. */
-  async #waitForName(name: string, signal: AbortSignal | undefined): Promise<ObjectId> {
-    return this.core.connect(async connection => {
-      const id = await nameWhenPut(connection, name)
-      connection.close()
-      return id
-    }, signal)
   }
 }
 

@@ -14,9 +14,8 @@ export function nameWhenPut(connection: Connection, name: string): Promise<Objec
 }
 
 /**
- * A vineyardd keeps a request that waits for a name, and the connection with its
- * descriptor, until that name is put, also when its client has long gone: so it is asked again and again. Closing
- * `connection` ends that at once.
+ * A vineyardd keeps a request that waits for a name, and the connection with its descriptor, until that name is put, also
+ * when its client has long gone: so it is asked again and again. Closing `connection` ends that at once.
  */
 async function pollName(connection: Connection, name: string): Promise<ObjectId> {
   const ending = new AbortController()

@@ -86,8 +86,8 @@ export class ObjectReader {
   }
 
   /** Metadata of one object. Rejects with ERR_VINEYARD_NOT_FOUND. */
-  async metadata(id: ObjectId, options: { syncRemote?: boolean } = {}): Promise<Metadata> {
-    return metadataOf(this.#connection, id, options)
+  async metadata(id: ObjectId): Promise<Metadata> {
+    return metadataOf(this.#connection, id)
   }
 
   /** The value of an object, by its typename; `known` is its metadata where the caller has it. */

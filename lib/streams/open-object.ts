@@ -38,11 +38,7 @@ export async function openStreamObject<T>(
   }
   if (isObjectId(idOrName)) return abortable(open(idOrName), signal)
   if (!wait) return abortable(client.getName(idOrName).then(open), signal)
-  return client.core.connect(async connection => {
-    const result = await openWhenThere(connection, idOrName, open, signal)
-    connection.close()
-    return result
-  }, signal)
+  return client.core.briefly(connection => openWhenThere(connection, idOrName, open, signal), signal)
 }
 
 /** A name outlives its object for a moment when a stream is dropped, and for good when somebody deletes only the object. */

@@ -74,7 +74,7 @@ export class PeerGuard {
 
   /** Whether the other end is known to be dead now. */
   async isPeerDead(): Promise<boolean> {
-    if (!this.#peerDead) await this.#readPeer()
+    if (!this.#peerDead && this.#listens) this.#readPeer(await this.#labels())
     return this.#peerDead || (this.#peer !== undefined && lifeOf(this.#peer) === 'dead')
   }
 
@@ -88,8 +88,11 @@ export class PeerGuard {
       this.#onLost('dropped')
       return
     }
-    if (this.#unseen !== undefined) await this.#introduceAgain(this.#unseen)
-    await this.#readPeer()
+    if (this.#unseen !== undefined || this.#listens) {
+      const labels = await this.#labels()
+      if (this.#unseen !== undefined) await this.#introduceAgain(this.#unseen, labels)
+      if (this.#listens) this.#readPeer(labels)
+    }
     if (this.#peer === undefined) return
     const life = lifeOf(this.#peer)
     if (life === 'unknown') this.#heard ??= { beat: undefined, silent: 0 }
@@ -114,16 +117,18 @@ export class PeerGuard {
    * A vineyardd with etcd loses what one end labels a persistent stream with while the other one does: each writes all the
    * labels that it has read before. Nobody would notice the death of this end then.
    */
-  async #introduceAgain(own: Readonly<Record<string, string>>): Promise<void> {
-    const labels = await this.#labels()
+  async #introduceAgain(own: Readonly<Record<string, string>>, labels: Labels): Promise<void> {
     const lost = Object.entries(own).filter(([key]) => labelText(labels, key) === undefined)
     if (lost.length === 0) this.#unseen = undefined
     else await label(this.#core.connection, this.#stream, Object.fromEntries(lost)).catch(() => {})
   }
 
-  async #readPeer(): Promise<void> {
-    if (this.#peer !== undefined && this.#heard === undefined) return
-    const labels = await this.#labels()
+  /** Whether its labels may say something new of the other end. */
+  get #listens(): boolean {
+    return this.#peer === undefined || this.#heard !== undefined
+  }
+
+  #readPeer(labels: Labels): void {
     const other = otherEnd[this.#end]
     this.#peer = labelText(labels, endLabel(other)) ?? this.#peer
     const beat = labelText(labels, beatLabel(other))

@@ -7,16 +7,15 @@ import {
   connect,
   ParallelStream,
   type Client,
-  type ConnectOptions,
   type RecordBatchStream,
   type StreamReader
 } from 'vineyard-streams'
-import { Cluster } from '../support/cluster.js'
+import { clusterForEach } from '../support/cluster-tests.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { silence } from '../support/victims.js'
-import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
+import type { Vineyardd } from '../support/vineyardd.js'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error: any = await promise.then(
@@ -78,24 +77,11 @@ async function putAgainAndAgain(client: Client, value: Buffer): Promise<void> {
 }
 
 describe('Faults in a cluster', () => {
-  let cluster: Cluster
-  const clients: Client[] = []
-  const open = async (address: string, options?: ConnectOptions): Promise<Client> => {
-    const client = await connect(address, options)
-    clients.push(client)
-    return client
-  }
-  beforeEach(async function () {
-    needsVineyard(this)
-    cluster = await Cluster.start(2)
-  })
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map(client => client.close()))
-    await cluster?.close()
-  })
+  const bench = clusterForEach(2)
+  const { open } = bench
 
   it('an instance is killed: its streams fail, the others go on', async () => {
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const [a, b] = [await open(first.socket), await open(second.socket)]
     const group = await ParallelStream.create(a, { perInstance: true })
     const [near, far] = group.streams as [RecordBatchStream, RecordBatchStream]
@@ -117,7 +103,7 @@ describe('Faults in a cluster', () => {
   })
 
   it('an instance is killed while a job runs: the job ends with a code, and the same one again completes', async () => {
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const start = (role: string): Promise<{ stdout: string; stderr: string }> =>
       runExample('cluster-job.js', [role, 'job'], { VINEYARD_IPC_SOCKET: first.socket })
     const a = await open(first.socket)
@@ -147,11 +133,11 @@ describe('Faults in a cluster', () => {
   })
 
   it('an instance is replaced by one at its endpoint: nobody takes the one for the other', async () => {
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const [a, old] = [await open(first.socket), await open(second.socket)]
     const id = await old.put('of the old one')
     await old.persist(id)
-    const b = await open((await cluster.replace(1)).socket)
+    const b = await open((await bench.cluster.replace(1)).socket)
     const meta: any = await a.clusterMeta()
     expect(meta).to.have.keys('i0', 'i1', 'i2')
     expect(meta.i2.rpc_endpoint).to.equal(meta.i1.rpc_endpoint)
@@ -167,7 +153,7 @@ describe('Faults in a cluster', () => {
   })
 
   it('an instance does not answer: a stream on each instance is made on the others', async () => {
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const a = await open(first.socket)
     await silence(second)
     const one = await ParallelStream.create(a, { perInstance: true })
@@ -177,19 +163,19 @@ describe('Faults in a cluster', () => {
 
   it('etcd is killed: chunks go on, what needs it ends with a code; when it is back, a rerun completes', async function () {
     this.timeout(120_000)
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const a = await open(first.socket)
     const id = await a.put([1])
     await a.persist(id)
     const stream = await ByteStream.create(a)
     const [writer, reader] = [await stream.openWriter(), await stream.openReader()]
-    await cluster.etcd.kill()
+    await bench.cluster.etcd.kill()
     await writer.append(Buffer.from('meanwhile'))
     expect(String((await reader.next()).value)).to.equal('meanwhile')
     expect(await codeOf(a.putName(id, 'during'))).to.equal('ERR_VINEYARD_SERVER')
     await writer.finish()
     expect((await reader.next()).done).to.be.true
-    await cluster.etcd.start()
+    await bench.cluster.etcd.start()
     // Each finds it again by itself, after half a minute at most, and has kept what it had.
     for (const { socket } of [first, second]) {
       while (!(await persists(socket))) continue
@@ -204,7 +190,7 @@ describe('Faults in a cluster', () => {
   })
 
   it('a link is slow, then cut: data arrive whole, then waits end with a code, and a rerun completes', async () => {
-    const [first] = cluster.instances as [Vineyardd]
+    const [first] = bench.cluster.instances as [Vineyardd]
     const a = await open(first.socket)
     const proxy = await TcpProxy.start(first.endpoint as string, 5)
     try {
@@ -221,11 +207,11 @@ describe('Faults in a cluster', () => {
   })
 
   it('a link is cut under load and nobody is told: what depends on it ends with a code, and a rerun completes', async () => {
-    const [, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const near = await open(second.socket)
     const proxy = await TcpProxy.start(second.endpoint as string)
     try {
-      const address = cluster.namespaced ? (second.endpoint as string) : proxy.address
+      const address = bench.cluster.namespaced ? (second.endpoint as string) : proxy.address
       const far = await open(address, { timeout: 2000 })
       const [read, written, idle, late, own] = await Promise.all(
         [1, 2, 3, 4, 5].map(() => ByteStream.create(near))
@@ -250,8 +236,8 @@ describe('Faults in a cluster', () => {
         )
       )) as [StreamReader<Buffer>, StreamReader<Buffer>]
       await load
-      if (cluster.namespaced) waits.push(codeOf(waiting.next()))
-      if (cluster.setLink(1, 'down'))
+      if (bench.cluster.namespaced) waits.push(codeOf(waiting.next()))
+      if (bench.cluster.setLink(1, 'down'))
         waits.push(codeOf(asking.next()), codeOf(far.getName('never', { wait: true })))
       // The proxy that stands for the link would acknowledge everything.
       else proxy.silence()
@@ -265,7 +251,7 @@ describe('Faults in a cluster', () => {
       ])
       // What does not cross the link goes on meanwhile. (To find or drop a stream its vineyardd asks etcd, and waits.)
       expect(await carry(own as ByteStream, own as ByteStream)).to.equal('whole')
-      cluster.setLink(1, 'up')
+      bench.cluster.setLink(1, 'up')
       expect(await copy(near, await open(address))).to.equal('whole')
     } finally {
       proxy.close()

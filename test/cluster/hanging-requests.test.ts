@@ -1,60 +1,33 @@
-import { tracingChannel } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
-import { ByteStream, connect, ParallelStream, type Client, type ConnectOptions } from 'vineyard-streams'
-import { Cluster } from '../support/cluster.js'
+import { ByteStream, ParallelStream, type Client } from 'vineyard-streams'
+import { clusterForEach } from '../support/cluster-tests.js'
 import { LocalTraffic } from '../support/local-traffic.js'
 import { outcome } from '../support/outcome.js'
 import { rejection } from '../support/rejection.js'
+import { sentRequests } from '../support/sent-requests.js'
 import { silence } from '../support/victims.js'
-import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
+import type { Vineyardd } from '../support/vineyardd.js'
 
 /** The client's, in ms. */
 const timeout = 1500
 const value = Float64Array.from({ length: 1000 }, (_, index) => index)
 
-/** Resolves when this process is about to send a request of a type; `then` is called at that moment. */
-function asked(type: string, then: () => void = () => {}): Promise<void> {
-  const { start } = tracingChannel<unknown, { type: string }>('vineyard-streams:request')
-  return new Promise(resolve => {
-    const onStart = (message: unknown): void => {
-      if ((message as { type: string }).type !== type) return
-      start.unsubscribe(onStart)
-      then()
-      resolve()
-    }
-    start.subscribe(onStart)
-  })
-}
-
 describe('A request that hangs in a cluster ends alone', () => {
-  let cluster: Cluster
-  const clients: Client[] = []
-  const open = async (address: string, options?: ConnectOptions): Promise<Client> => {
-    const client = await connect(address, options)
-    clients.push(client)
-    return client
-  }
+  const bench = clusterForEach(2)
+  const { open } = bench
   const persistent = async (client: Client): Promise<string> => {
     const id = await client.put(value)
     await client.persist(id)
     return id
   }
-  beforeEach(async function () {
-    needsVineyard(this)
-    cluster = await Cluster.start(2)
-  })
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map(client => client.close()))
-    await cluster?.close()
-  })
 
   it('where etcd is dead: what makes something persistent', async () => {
-    const [first] = cluster.instances as [Vineyardd]
+    const [first] = bench.cluster.instances as [Vineyardd]
     const a = await open(first.socket, { timeout })
     const [id, other] = [await persistent(a), await a.put(value)]
     const traffic = await LocalTraffic.start(a)
-    await cluster.etcd.kill()
+    await bench.cluster.etcd.kill()
     const ends = [
       outcome(() => a.persist(other)),
       outcome(() => ByteStream.create(a, { name: 'named' })),
@@ -69,7 +42,7 @@ describe('A request that hangs in a cluster ends alone', () => {
   })
 
   it('where etcd does not answer: whatever asks it', async () => {
-    const [first, second] = cluster.instances as [Vineyardd, Vineyardd]
+    const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const [a, b] = [await open(first.socket, { timeout }), await open(second.socket)]
     const [id, other, far] = [await persistent(a), await a.put(value), await persistent(b)]
     await a.putName(id, 'name')
@@ -88,7 +61,7 @@ describe('A request that hangs in a cluster ends alone', () => {
       migrate: () => a.migrate(far),
       perInstance: () => ParallelStream.create(a, { perInstance: true })
     }
-    cluster.etcd.freeze()
+    bench.cluster.etcd.freeze()
     const came = await Promise.all(
       Object.entries(calls).map(async ([call, run]) => [call, await outcome(run)])
     )
@@ -103,8 +76,8 @@ describe('A request that hangs in a cluster ends alone', () => {
     let id: string
     let traffic: LocalTraffic
     beforeEach(async () => {
-      const [first] = cluster.instances as [Vineyardd]
-      second = cluster.instances[1] as Vineyardd
+      const [first] = bench.cluster.instances as [Vineyardd]
+      second = bench.cluster.instances[1] as Vineyardd
       id = await persistent(await open(first.socket))
       b = await open(second.socket, { timeout })
       // It has been at the other instance.
@@ -118,9 +91,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     }
 
     it('where the other instance dies: at once', async () => {
-      const [first] = cluster.instances as [Vineyardd]
+      const [first] = bench.cluster.instances as [Vineyardd]
       await silence(first)
-      const sent = asked('migrate_object_request')
+      const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
       first.process.kill('SIGKILL')
@@ -129,9 +102,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     })
 
     it('where the other instance does not answer: within the timeout', async () => {
-      const [first] = cluster.instances as [Vineyardd]
+      const [first] = bench.cluster.instances as [Vineyardd]
       await silence(first)
-      const sent = asked('migrate_object_request')
+      const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
       expect(await b.exists(id)).to.be.true
@@ -140,10 +113,10 @@ describe('A request that hangs in a cluster ends alone', () => {
     })
 
     it('with its signal, and the next one gets what it had begun', async () => {
-      const [first] = cluster.instances as [Vineyardd]
+      const [first] = bench.cluster.instances as [Vineyardd]
       const abort = new AbortController()
       await silence(first)
-      const sent = asked('migrate_object_request')
+      const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id, { signal: abort.signal }))
       await sent
       abort.abort(new Error('enough'))
@@ -156,9 +129,9 @@ describe('A request that hangs in a cluster ends alone', () => {
     })
 
     it('with the client', async () => {
-      const [first] = cluster.instances as [Vineyardd]
+      const [first] = bench.cluster.instances as [Vineyardd]
       await silence(first)
-      const sent = asked('migrate_object_request')
+      const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
       await b.close()
@@ -169,7 +142,7 @@ describe('A request that hangs in a cluster ends alone', () => {
       const patient = await open(second.socket, { timeout })
       expect(await patient.get(id)).to.deep.equal(value)
       // The instance that fetches stands for a slow network: the other one answers meanwhile.
-      const stopped = asked('migrate_object_request', () => second.process.kill('SIGSTOP'))
+      const stopped = sentRequests('migrate_object_request', 1, () => second.process.kill('SIGSTOP'))
       const migrating = patient.migrate(id)
       await stopped
       expect(await Promise.race([migrating, delay(2 * timeout, 'goes on')])).to.equal('goes on')
@@ -178,7 +151,7 @@ describe('A request that hangs in a cluster ends alone', () => {
     })
 
     it('where another instance has the address of the one that had the object: within the timeout', async () => {
-      await cluster.replace(0)
+      await bench.cluster.replace(0)
       const fresh = await open(second.socket, { timeout })
       const error = await rejection(fresh.migrate(id))
       expect(error).to.include({ code: 'ERR_VINEYARD_TIMEOUT' })
@@ -189,7 +162,7 @@ describe('A request that hangs in a cluster ends alone', () => {
   })
 
   it('migrate() of a transient object says what it needs', async () => {
-    const [a, b] = await Promise.all(cluster.instances.map(({ socket }) => open(socket)))
+    const [a, b] = await Promise.all(bench.cluster.instances.map(({ socket }) => open(socket)))
     const id = await a!.put(value)
     const error = await rejection(b!.migrate(id))
     expect(error).to.include({ code: 'ERR_VINEYARD_NOT_FOUND' })

@@ -1,14 +1,5 @@
-import { tracingChannel } from 'node:diagnostics_channel'
 import { expect } from 'chai'
-import {
-  ByteStream,
-  connect,
-  RecordBatchStream,
-  release,
-  Store,
-  type Client,
-  type RequestMessage
-} from 'vineyard-streams'
+import { ByteStream, connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import { seedBatch } from '../support/batches.js'
 import { FrameProxy } from '../support/frame-proxy.js'
 import { loseConnection } from '../support/lost-connection.js'
@@ -212,21 +203,6 @@ describe('An end of a stream on a vineyardd whose process goes on', () => {
   })
 })
 
-/** Resolves when so many requests are under way that wait for somebody else. */
-function waitingRequests(count: number): Promise<void> {
-  const requests = tracingChannel('vineyard-streams:request')
-  return new Promise(resolve => {
-    let left = count
-    const start = (message: unknown): void => {
-      left -= (message as RequestMessage).waits ? 1 : 0
-      if (left > 0) return
-      requests.start.unsubscribe(start)
-      resolve()
-    }
-    requests.start.subscribe(start)
-  })
-}
-
 /** Servers that clients reach over TCP. */
 const endpoints: Record<string, () => Promise<{ socket: string; endpoint: string; close(): Promise<void> }>> =
   {
@@ -268,7 +244,10 @@ for (const [name, start] of Object.entries(endpoints)) {
     it('learns that its server has gone from a tunnel that acknowledges everything', async () => {
       const stream = await ByteStream.create(near)
       const reader = await (await ByteStream.open(far, stream.id)).openReader()
-      const asked = Promise.all([waitingRequests(1), sentRequests('get_name_request', 4)])
+      const asked = Promise.all([
+        sentRequests('pull_next_stream_chunk_request'),
+        sentRequests('get_name_request', 4)
+      ])
       // A name is asked for again and again, and has the timeout of what is asked.
       const timedOut = 'ERR_VINEYARD_TIMEOUT'
       const waits: [Promise<{ code?: string }>, string][] = [

@@ -99,6 +99,13 @@ onBothServers('Chunks of a worker that has ended', '64Mi', bench => {
     return (await client.list({ pattern: 'vineyard::NodeLease' })).length
   }
 
+  const drop = async (id: string): Promise<void> => (await client.get<ByteStream>(id)).drop()
+
+  async function nothingIsLeft(memoryUsage: number): Promise<void> {
+    await eventually(async () => (await leases()) === 0, 'the leases of the worker')
+    await memoryReturns(client, memoryUsage)
+  }
+
   for (const kind of kinds) {
     for (const how of ['ends', 'is terminated'] as const) {
       it(`stay intact when it ${how}, and go back (${kind.name})`, async () => {
@@ -109,9 +116,8 @@ onBothServers('Chunks of a worker that has ended', '64Mi', bench => {
         await othersWrite()
         expect(held.map(kind.read)).to.deep.equal([0, 1, 2, 3])
         for (const chunk of held) release(chunk)
-        await client.get(id as never).then(stream => (stream as ByteStream).drop())
-        await eventually(async () => (await leases()) === 0, 'the leases of the worker')
-        await memoryReturns(client, memoryUsage)
+        await drop(id)
+        await nothingIsLeft(memoryUsage)
       })
     }
   }
@@ -125,9 +131,8 @@ onBothServers('Chunks of a worker that has ended', '64Mi', bench => {
     await othersWrite()
     expect(held.map(numberOf)).to.deep.equal([0, 1, 2, 3])
     for (const chunk of held) release(chunk)
-    await client.get(id as never).then(stream => (stream as RecordBatchStream).drop())
-    await eventually(async () => (await leases()) === 0, 'the leases of the worker')
-    await memoryReturns(client, memoryUsage)
+    await drop(id)
+    await nothingIsLeft(memoryUsage)
   })
 
   it('are refused where it was terminated before they were received', async () => {
@@ -138,11 +143,10 @@ onBothServers('Chunks of a worker that has ended', '64Mi', bench => {
       expect(() => receive(one))
         .to.throw()
         .with.property('code', 'ERR_VINEYARD_RELEASED')
-    await client.get(id as never).then(stream => (stream as RecordBatchStream).drop())
+    await drop(id)
     // A vineyardd does not notice: the next client does.
     await bench.client()
-    await eventually(async () => (await leases()) === 0, 'the leases of the worker')
-    await memoryReturns(client, memoryUsage)
+    await nothingIsLeft(memoryUsage)
   })
 
   it('stay intact in a third thread, whichever of the others has ended', async () => {
