@@ -21,7 +21,8 @@ export interface AskerResult {
   busyAfterwards: number
 }
 
-const requests = 200
+/** Few, so that some are asked while nobody else wants a processor: who polls makes way for others. */
+const requests = 20
 const afterwardsMs = 60
 const { microseconds, sleepsWanted, seconds } = await receiveJob<AskerJob>()
 process.env['VINEYARD_STREAMS_BUSY_POLL'] = String(microseconds)
