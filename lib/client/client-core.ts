@@ -34,9 +34,9 @@ export class ClientCore {
   /** Looks after the other ends of this client's streams where the server does not. */
   readonly peers = new PeerWatch()
   /** For requests that a vineyardd answers when its etcd does. */
-  readonly #side = new SideLine(() =>
-    this.#whileOpen(undefined, ending => Connection.open(this.settings, ending))
-  )
+  readonly #side = this.#newSideLine()
+  /** For those that hang where the others do not. */
+  readonly #turns = this.#newSideLine()
   /** Clients of the other instances of the cluster. */
   readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
@@ -147,6 +147,16 @@ export class ClientCore {
    */
   inquire<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#asksNobody ? work(this.connection) : this.#side.use(work)
+  }
+
+  /**
+   * The same with a connection for requests that wait for the lock of the cluster, and hang where the others do not. A
+   * vineyardd holds one of 40 threads for each that waits: with 41 at once, of all its clients, it answers none of them, nor
+   * does any other of the cluster from then on. One after the other they are faster, too: 4.5 ms each, against 25 ms with
+   * two at a time.
+   */
+  inTurn<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#asksNobody ? work(this.connection) : this.#turns.use(work)
   }
 
   /**
@@ -271,7 +281,12 @@ export class ClientCore {
     if (this.#underWay.size > 0) await endsSoon(this.#idle())
     this.peers.close()
     this.#side.close()
+    this.#turns.close()
     this.connection.close()
+  }
+
+  #newSideLine(): SideLine {
+    return new SideLine(() => this.#whileOpen(undefined, ending => Connection.open(this.settings, ending)))
   }
 
   /** What is undone because it was aborted comes after what has been done. */

@@ -209,7 +209,7 @@ export class Client {
     const objectId = checkObjectId(id)
     checkName(name)
     try {
-      await this.core.inquire(connection => names.putName(connection, objectId, name))
+      await this.core.inTurn(connection => names.putName(connection, objectId, name))
     } catch (cause) {
       const { status } = cause as VineyardError
       if (status !== Status.Invalid || isBlobId(objectId)) throw cause
@@ -239,7 +239,7 @@ export class Client {
   /** Removes a name; the object stays. */
   async dropName(name: string): Promise<void> {
     checkName(name)
-    await this.core.inquire(connection => names.dropName(connection, name))
+    await this.core.inTurn(connection => names.dropName(connection, name))
   }
 
   /** Names that match a glob, with their objects. */
@@ -257,7 +257,7 @@ export class Client {
   async persist(id: ObjectId | string): Promise<void> {
     const objectId = checkObjectId(id)
     try {
-      await this.core.alone(connection => metadata.persist(connection, objectId))
+      await this.core.inTurn(connection => metadata.persist(connection, objectId))
     } catch (cause) {
       const { status } = cause as VineyardError
       if (status !== Status.AssertionFailed || !isBlobId(objectId)) throw cause
