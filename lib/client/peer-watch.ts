@@ -1,8 +1,20 @@
 /** How often the other ends of streams are looked at. */
 const periodMs = 1000
 
+/** What all looks of one period have in common. */
+export class Round {
+  readonly #answers = new Map<string, Promise<unknown>>()
+
+  /** What `ask` answers, which is asked for once, however many looks want it. */
+  once<T>(what: string, ask: () => Promise<T>): Promise<T> {
+    let answer = this.#answers.get(what) as Promise<T> | undefined
+    if (answer === undefined) this.#answers.set(what, (answer = ask()))
+    return answer
+  }
+}
+
 /** Something that is looked at once a period, for as long as it is watched. Never rejects. */
-export type Look = () => Promise<void>
+export type Look = (round: Round) => Promise<void>
 
 /**
  * The one timer of a client that looks after what a vineyardd does not: whether the other ends of its streams live. It
@@ -35,7 +47,8 @@ export class PeerWatch {
   async #lookAtAll(): Promise<void> {
     if (this.#looking) return
     this.#looking = true
-    await Promise.all([...this.#looks].map(look => look()))
+    const round = new Round()
+    await Promise.all([...this.#looks].map(look => look(round)))
     this.#looking = false
   }
 }

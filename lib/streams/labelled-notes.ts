@@ -1,9 +1,9 @@
 import type { Connection } from '../client/connection.js'
 import { label } from '../client/requests/metadata.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
+import { labelText, type Labels } from './labels.js'
 import { createNotes } from './notes-object.js'
 import type { ProducerNotes, Unpushed } from './producer-notes.js'
-import { labelText, type Labels } from './stream-labels.js'
 
 /** `<number of the chunk, or nothing>:<ids>`, ids separated by spaces and chunks by semicolons. */
 const unpushedLabel = 'vineyard_streams.unpushed'

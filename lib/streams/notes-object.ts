@@ -1,16 +1,18 @@
 import { copyBlobs } from '../client/blob-access.js'
-import type { Connection } from '../client/connection.js'
+import type { Connection, Requester } from '../client/connection.js'
 import { getBuffers, getRemoteBuffers } from '../client/requests/blobs.js'
-import { createData } from '../client/requests/metadata.js'
+import { createData, listData } from '../client/requests/metadata.js'
 import { ownIdentity } from '../memory/identity.js'
 import { blobIdsOf } from '../objects/blobs.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Stringifiable } from '../protocol/json.js'
 
-export const notesTypename = 'vineyard::NodeStreamNotes'
+const notesTypename = 'vineyard::NodeStreamNotes'
 /** The member with the notes, where they are in shared memory. */
 export const namesMember = 'names'
+/** Upstream takes -1 for "all". */
+const noLimit = -1
 
 /**
  * Makes an object for the notes of this process on a stream. The store needs none, which a connection over TCP cannot know:
@@ -32,6 +34,12 @@ export async function createNotes(
   }
   const [id] = await createData(connection, [content], connection.scopes)
   return id as ObjectId
+}
+
+/** The objects of notes on a stream, or on all streams. */
+export async function listNotes(connection: Requester, stream?: ObjectId): Promise<Metadata[]> {
+  const notes = await listData(connection, notesTypename, false, noLimit)
+  return stream === undefined ? notes : notes.filter(meta => meta['stream'] === stream)
 }
 
 /** The memory of an object of notes, if it has any that is left. */

@@ -1,19 +1,17 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { leaseTypename } from '../client/object-reader.js'
-import { deleteData, label, listData } from '../client/requests/metadata.js'
+import { deleteData, listData } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { lifeOf, processLifeOf } from '../memory/identity.js'
 import { native } from '../native.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { notesTypename } from './notes-object.js'
-import { endLabel, labelsOf, labelText, type Labels } from './stream-labels.js'
+import { deletePresences, listPresences, type Presence } from './presence.js'
+import { listNotes } from './notes-object.js'
 import { pullToTheEnd } from './teardown.js'
 import { deleteUnpushed, readNotes } from './unpushed.js'
 
-/** Marks the streams that have been swept. */
-const sweptLabel = 'vineyard_streams.swept'
 /** Upstream takes -1 for "all". */
 const noLimit = -1
 
@@ -24,14 +22,26 @@ const noLimit = -1
 export async function sweep(core: ClientCore): Promise<void> {
   const { connection } = core
   try {
-    const [streams] = await Promise.all([
+    // In this order: the stream of a presence is listed, or has been dropped.
+    const [presences, metas] = await Promise.all([
+      listPresences(connection),
       listData(connection, 'vineyard::*Stream', false, noLimit),
       sweepLeases(connection)
     ])
-    for (const meta of streams) {
-      if (isAbandoned(labelsOf(meta))) await sweepStream(core, meta.id)
+    const streams = new Set(metas.map(({ id }) => id))
+    const endsOf = new Map<ObjectId, Presence[]>()
+    for (const presence of presences)
+      endsOf.set(presence.stream, [...(endsOf.get(presence.stream) ?? []), presence])
+    for (const [stream, ends] of endsOf) {
+      if (streams.has(stream) && isAbandoned(ends)) await sweepStream(core, stream, ends)
     }
-    await sweepNotes(connection, new Set(streams.map(({ id }) => id)))
+    await sweepNotes(connection, streams)
+    await deletePresences(
+      connection,
+      presences
+        .filter(({ stream, owner }) => !streams.has(stream) && lifeOf(owner) === 'dead')
+        .map(({ id }) => id)
+    )
   } catch {
     // The connection is lost, or the client was closed: the next one will do it.
   }
@@ -60,7 +70,7 @@ function isForsaken({ id, owner, holdsName }: Metadata): boolean {
 
 /** Frees what dead producers had allocated of streams that have been dropped since, and their notes. */
 async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>): Promise<void> {
-  const notes = await listData(connection, notesTypename, false, noLimit)
+  const notes = await listNotes(connection)
   for (const meta of notes) {
     const { id, stream, owner } = meta
     if (streams.has(stream as ObjectId) || typeof owner !== 'string' || lifeOf(owner) !== 'dead') continue
@@ -70,15 +80,13 @@ async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>
 }
 
 /** Nobody can open it any more: each end is opened once. */
-function isAbandoned(labels: Labels): boolean {
-  if (labelText(labels, sweptLabel) !== undefined) return false
-  return (['producer', 'consumer'] as const).every(end => {
-    const identity = labelText(labels, endLabel(end))
-    return identity !== undefined && lifeOf(identity) === 'dead'
-  })
+function isAbandoned(ends: readonly Presence[]): boolean {
+  return (['producer', 'consumer'] as const).every(each =>
+    ends.some(({ end, owner }) => end === each && lifeOf(owner) === 'dead')
+  )
 }
 
-async function sweepStream(core: ClientCore, stream: ObjectId): Promise<void> {
+async function sweepStream(core: ClientCore, stream: ObjectId, ends: readonly Presence[]): Promise<void> {
   const { connection } = core
   await core.connect(async puller => {
     // As in the teardown of a reader: dropping a stream does not free what its chunks are made of.
@@ -86,7 +94,11 @@ async function sweepStream(core: ClientCore, stream: ObjectId): Promise<void> {
     await pullToTheEnd(puller, stream)
     await dropStream(connection, stream).catch(() => {})
     await deleteUnpushed(connection, connection, stream, undefined)
-    await label(connection, stream, { [sweptLabel]: '1' })
+    // Without them the stream counts as swept.
+    await deletePresences(
+      connection,
+      ends.map(({ id }) => id)
+    )
     puller.close()
   })
 }

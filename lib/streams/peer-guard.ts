@@ -1,19 +1,20 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { label } from '../client/requests/metadata.js'
+import type { Round } from '../client/peer-watch.js'
 import { openStream, readMode, writeMode } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
 import { lifeOf, ownIdentity, remoteIdentity } from '../memory/identity.js'
 import type { ObjectId } from '../protocol/ids.js'
 import {
-  beatLabel,
-  endLabel,
-  labelText,
+  beatPresence,
+  createPresence,
+  deletePresences,
+  getPresence,
+  listPresences,
   otherEnd,
-  readLabels,
   type End,
-  type Labels
-} from './stream-labels.js'
+  type Presence
+} from './presence.js'
 
 /**
  * An end in another pid namespace, or over TCP, is dead when so many looks in a row have found its beat unchanged. It beats
@@ -41,9 +42,10 @@ export class PeerGuard {
   readonly #end: End
   readonly #onLost: (why: 'dead' | 'dropped') => void
   readonly #unwatch: () => void
-  /** What this end has labelled the stream with, until it has been seen there. */
-  #unseen: Readonly<Record<string, string>> | undefined
-  #peer: string | undefined
+  /** What tells the other end who this one is. */
+  #presence: ObjectId | undefined
+  /** The other end's, as it was when it was found. */
+  #peer: Presence | undefined
   #peerDead = false
   #ownBeats = 0
   /** Set from when only beats tell that the other end lives: the last one, and how many looks have found no other. */
@@ -55,46 +57,40 @@ export class PeerGuard {
     this.#stream = stream
     this.#end = end
     this.#onLost = onLost
-    this.#unwatch = core.peers.add(() => this.#look())
+    this.#unwatch = core.peers.add(round => this.#look(round))
   }
 
-  /**
-   * Tells the other end who this one is, and what else it labels the stream with, over a connection that ends with whoever
-   * opens this one. Never rejects.
-   */
-  async introduce(connection: Connection, labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    // Only the stream's object can have labels; where somebody has deleted it the other end cannot be told.
+  /** Tells the other end who this one is, over a connection that ends with whoever opens this one. Never rejects. */
+  async introduce(connection: Connection): Promise<void> {
     const identity = connection.remote ? remoteIdentity() : ownIdentity()
-    const own = { [endLabel(this.#end)]: identity, ...labels }
-    await label(connection, this.#stream, own).then(
-      () => (this.#unseen = own),
+    await createPresence(connection, this.#stream, this.#end, identity).then(
+      presence => (this.#presence = presence),
       () => {}
     )
   }
 
   /** Whether the other end is known to be dead now. */
-  async isPeerDead(): Promise<boolean> {
-    if (!this.#peerDead && this.#listens) this.#readPeer(await this.#labels())
-    return this.#peerDead || (this.#peer !== undefined && lifeOf(this.#peer) === 'dead')
+  async isPeerDead(round?: Round): Promise<boolean> {
+    if (!this.#peerDead && this.#listens) this.#readPeer(await this.#findPeer(round))
+    return this.#peerDead || (this.#peer !== undefined && lifeOf(this.#peer.owner) === 'dead')
   }
 
   close(): void {
     this.#unwatch()
   }
 
-  async #look(): Promise<void> {
+  async #look(round: Round): Promise<void> {
     if (await this.#isDropped()) {
       this.close()
+      // Who dropped the stream may not have seen it.
+      if (this.#presence !== undefined)
+        deletePresences(this.#core.connection, [this.#presence]).catch(() => {})
       this.#onLost('dropped')
       return
     }
-    if (this.#unseen !== undefined || this.#listens) {
-      const labels = await this.#labels()
-      if (this.#unseen !== undefined) await this.#introduceAgain(this.#unseen, labels)
-      if (this.#listens) this.#readPeer(labels)
-    }
+    if (this.#listens) this.#readPeer(await this.#findPeer(round))
     if (this.#peer === undefined) return
-    const life = lifeOf(this.#peer)
+    const life = lifeOf(this.#peer.owner)
     if (life === 'unknown') this.#heard ??= { beat: undefined, silent: 0 }
     // Who is reached over a line that may be cut must not be taken for alive because its process is.
     if (life === 'unknown' || this.#core.connection.remote) this.#beat()
@@ -113,45 +109,49 @@ export class PeerGuard {
     )
   }
 
-  /**
-   * A vineyardd with etcd loses what one end labels a persistent stream with while the other one does: each writes all the
-   * labels that it has read before. Nobody would notice the death of this end then.
-   */
-  async #introduceAgain(own: Readonly<Record<string, string>>, labels: Labels): Promise<void> {
-    const lost = Object.entries(own).filter(([key]) => labelText(labels, key) === undefined)
-    if (lost.length === 0) this.#unseen = undefined
-    else await label(this.#core.connection, this.#stream, Object.fromEntries(lost)).catch(() => {})
-  }
-
-  /** Whether its labels may say something new of the other end. */
+  /** Whether its presence may say something new of the other end. */
   get #listens(): boolean {
     return this.#peer === undefined || this.#heard !== undefined
   }
 
-  #readPeer(labels: Labels): void {
-    const other = otherEnd[this.#end]
-    this.#peer = labelText(labels, endLabel(other)) ?? this.#peer
-    const beat = labelText(labels, beatLabel(other))
+  #readPeer(presence: Presence | undefined): void {
+    this.#peer ??= presence
+    const beat = presence?.beat
     if (this.#heard !== undefined)
       this.#heard = { beat, silent: this.#heard.beat === beat ? this.#heard.silent + 1 : 0 }
   }
 
-  async #labels(): Promise<Labels> {
+  /** The presence of the other end as it is now; where many ends look for theirs, one request finds all. */
+  async #findPeer(round: Round | undefined): Promise<Presence | undefined> {
+    const { connection } = this.#core
     try {
-      return (await readLabels(this.#core.connection, [this.#stream])).get(this.#stream) ?? {}
+      if (this.#peer !== undefined) return await getPresence(connection, this.#peer.id)
+      const presences =
+        round === undefined
+          ? byEnd(await listPresences(connection, this.#stream))
+          : await round.once('presences', async () => byEnd(await listPresences(connection)))
+      return presences.get(keyOf(this.#stream, otherEnd[this.#end]))
     } catch {
       // The connection tells everybody who waits on it that it is lost.
-      return {}
+      return undefined
     }
   }
 
   #beat(): void {
+    if (this.#presence === undefined) return
     this.#ownBeats += 1
-    const beat = { [beatLabel(this.#end)]: String(this.#ownBeats) }
-    label(this.#core.connection, this.#stream, beat).catch(() => {})
+    beatPresence(this.#core.connection, this.#presence, this.#ownBeats).catch(() => {})
   }
 
   get #isSilent(): boolean {
     return this.#heard !== undefined && this.#heard.silent >= silentLooks
   }
+}
+
+function byEnd(presences: readonly Presence[]): Map<string, Presence> {
+  return new Map(presences.map(presence => [keyOf(presence.stream, presence.end), presence]))
+}
+
+function keyOf(stream: ObjectId, end: End): string {
+  return `${stream}/${end}`
 }

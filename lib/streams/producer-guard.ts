@@ -1,7 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { overAnyConnection } from '../client/last-words.js'
-import { deleteData, exists, label } from '../client/requests/metadata.js'
+import { deleteData, exists } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -10,7 +10,6 @@ import { sweepLeases } from './orphans.js'
 import { onUnwatched, PeerGuard } from './peer-guard.js'
 import type { ProducerNotes } from './producer-notes.js'
 import { SharedNotes } from './shared-notes.js'
-import { notesLabel } from './stream-labels.js'
 import type { PolledWindow } from './window.js'
 
 const losses = {
@@ -60,7 +59,7 @@ export class ProducerGuard {
   ): Promise<ProducerGuard> {
     const guard = new ProducerGuard(core, connection, stream, window)
     await guard.#makeNotes().catch(() => {})
-    await guard.#peer.introduce(connection, guard.#notesLabels)
+    await guard.#peer.introduce(connection)
     return guard
   }
 
@@ -68,16 +67,9 @@ export class ProducerGuard {
     const [connection, stream] = [this.#connection, this.#stream]
     // Nobody may free memory that somebody may live to write to, and of who is in another pid namespace nothing is certain.
     if (connection.seesServer) {
-      const onGrown = (): void => {
-        label(connection, stream, this.#notesLabels).catch(() => {})
-      }
-      this.#notes = await SharedNotes.create(connection, stream, onGrown).catch(() => undefined)
+      this.#notes = await SharedNotes.create(connection, stream).catch(() => undefined)
     }
     this.#notes ??= await LabelledNotes.create(connection, stream)
-  }
-
-  get #notesLabels(): Record<string, string> {
-    return this.#notes === undefined ? {} : { [notesLabel]: this.#notes.ids.join(' ') }
   }
 
   /**
@@ -154,9 +146,9 @@ export class ProducerGuard {
     const { last, remains } = this.#window
     if (last === undefined) return
     const { peers, connection } = this.#core
-    const stop = peers.add(async () => {
+    const stop = peers.add(async round => {
       try {
-        const dead = await this.#peer.isPeerDead()
+        const dead = await this.#peer.isPeerDead(round)
         if (!dead && (await exists(connection, last))) return
         stop()
         // Of chunks that were consumed, or that a vineyardd deletes with its stream, parts may be left.

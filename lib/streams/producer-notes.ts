@@ -2,8 +2,8 @@ import type { ObjectId } from '../protocol/ids.js'
 
 /**
  * What a producer on a vineyardd notes for the case that it dies: the blobs that it has allocated and not pushed. It does so
- * in transient objects of its own (`vineyard::NodeStreamNotes`, with the fields `stream` and `owner`), whose ids are the
- * label `vineyard_streams.notes` of the stream, separated by spaces.
+ * in transient objects of its own (`vineyard::NodeStreamNotes`, with the fields `stream` and `owner`); who frees what a
+ * dead producer has left lists them.
  */
 export interface ProducerNotes {
   /** The objects, whose number may grow. */

@@ -25,8 +25,6 @@ export class SharedNotes implements ProducerNotes {
   readonly ids: ObjectId[] = []
   readonly #connection: Connection
   readonly #stream: ObjectId
-  /** Told when there is one more object. */
-  readonly #onGrown: () => void
   readonly #free: Slot[] = []
   readonly #named = new Map<ObjectId, Slot>()
   /** Blobs that wait for a further page. */
@@ -34,15 +32,14 @@ export class SharedNotes implements ProducerNotes {
   #growing: Promise<void> | undefined
   #closed = false
 
-  private constructor(connection: Connection, stream: ObjectId, onGrown: () => void) {
+  private constructor(connection: Connection, stream: ObjectId) {
     this.#connection = connection
     this.#stream = stream
-    this.#onGrown = onGrown
   }
 
   /** Rejects where there is no memory. */
-  static async create(connection: Connection, stream: ObjectId, onGrown: () => void): Promise<SharedNotes> {
-    const notes = new SharedNotes(connection, stream, onGrown)
+  static async create(connection: Connection, stream: ObjectId): Promise<SharedNotes> {
+    const notes = new SharedNotes(connection, stream)
     await notes.#addPage()
     return notes
   }
@@ -110,7 +107,6 @@ export class SharedNotes implements ProducerNotes {
       while (this.#unnamed.size > 0) {
         await this.#addPage()
         if (this.#isClosed) return
-        this.#onGrown()
         for (const [blob, chunk] of this.#unnamed) {
           const slot = this.#free.pop()
           if (slot === undefined) break

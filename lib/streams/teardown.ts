@@ -6,6 +6,7 @@ import { deleteData } from '../client/requests/metadata.js'
 import { dropNameOf } from '../client/requests/names.js'
 import { dropStream, openStream, readMode, stopStream } from '../client/requests/streams.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { deletePresences, listPresences } from './presence.js'
 import { deleteUnpushed } from './unpushed.js'
 
 /** What the reader of a stream knows that is being discarded. */
@@ -49,9 +50,19 @@ export async function discardStream(
   const [lost] = await Promise.all([
     unanswered(dropStream(control, stream)),
     unanswered(deleteData(control, [stream], { force: true, deep: false })),
+    control.extended ? undefined : unanswered(deletePresencesOf(control, stream)),
     named
   ])
   return lost
+}
+
+/** An end that is being opened meanwhile deletes its own presence when it finds that the stream has gone. */
+async function deletePresencesOf(control: Requester, stream: ObjectId): Promise<void> {
+  const presences = await listPresences(control, stream)
+  await deletePresences(
+    control,
+    presences.map(({ id }) => id)
+  )
 }
 
 /** Why a request has not been answered, if it has not. An error reply is an answer, too. */

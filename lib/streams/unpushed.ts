@@ -1,14 +1,15 @@
 import type { Connection, Requester } from '../client/connection.js'
 import { endsSoon } from '../client/patience.js'
-import { deleteData, getData } from '../client/requests/metadata.js'
+import { deleteData } from '../client/requests/metadata.js'
 import { isRemote, lifeOf } from '../memory/identity.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
+import { listPresences } from './presence.js'
+import { labelsOf } from './labels.js'
 import { LabelledNotes } from './labelled-notes.js'
-import { namesMember, notesMemory } from './notes-object.js'
+import { listNotes, namesMember, notesMemory } from './notes-object.js'
 import type { Unpushed } from './producer-notes.js'
 import { SharedNotes } from './shared-notes.js'
-import { endLabel, labelsOf, labelText, notesOf, readLabels } from './stream-labels.js'
 
 /**
  * Frees what a dead producer of a stream on a vineyardd had allocated and not pushed, or one whose line is cut, which can
@@ -23,12 +24,12 @@ export async function deleteUnpushed(
   pulled: number | undefined
 ): Promise<void> {
   try {
-    const labels = (await readLabels(requests, [stream])).get(stream) ?? {}
-    const producer = labelText(labels, endLabel('producer')) ?? ''
+    const producer = (await listPresences(requests, stream)).find(({ end }) => end === 'producer')?.owner
+    if (producer === undefined) return
     const life = lifeOf(producer)
-    const notes = notesOf(labels)
-    if (life === 'alive' || notes.length === 0) return
-    const metas = await getData(requests, notes)
+    if (life === 'alive') return
+    const metas = await listNotes(requests, stream)
+    if (metas.length === 0) return
     if (life === 'unknown' && !isRemote(producer)) {
       // A producer that may live still fills what it has allocated, and writes to its notes.
       const unshared = metas.filter(meta => !(namesMember in meta)).map(({ id }) => id)
@@ -46,6 +47,7 @@ export async function deleteUnpushed(
       const blobs = unpushed.filter(([, chunk]) => certain(chunk) === force).map(([blob]) => blob)
       if (blobs.length > 0) await deleteData(requests, blobs, { force, deep: true })
     }
+    const notes = metas.map(({ id }) => id)
     await deleteData(requests, notes, { force: false, deep: true })
   } catch {
     // Nothing is left to free where nobody answers.

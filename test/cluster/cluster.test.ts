@@ -16,7 +16,7 @@ import { Cluster } from '../support/cluster.js'
 import { runExample } from '../support/example.js'
 import { canHaveNetworkNamespace } from '../support/network.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
-import { eventually, memoryReturns } from '../support/settling.js'
+import { memoryReturns } from '../support/settling.js'
 import { needsVineyard, type Vineyardd } from '../support/vineyardd.js'
 
 function numbered(first: number, count: number): RecordBatch[] {
@@ -139,11 +139,10 @@ for (const size of [2, 3]) {
         streams.push(stream)
         ends.push(...(await Promise.all([stream.openWriter(), stream.openReader()])))
       }
-      const areKnown = async (id: string): Promise<boolean> => {
-        const labels = String((await a.getMeta(id))['__labels'])
-        return labels.includes('.producer"') && labels.includes('.consumer"')
+      for (const { id } of streams) {
+        const presences = await a.list({ pattern: `vineyard::NodeStreamEnd<${id}>` })
+        expect(presences.map(({ end }) => end)).to.have.members(['producer', 'consumer'])
       }
-      for (const { id } of streams) await eventually(() => areKnown(id), `the ends of ${id}`)
       await Promise.all(ends.map(end => end.close()))
       await Promise.all(streams.map(stream => stream.drop()))
     })

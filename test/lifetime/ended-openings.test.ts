@@ -23,10 +23,10 @@ const endings: [how: string, end: (client: Client, controller: AbortController) 
 /** When: with one of these frames. Those of the second kind pass only where the server does not look after marks itself. */
 const moments = {
   everywhere: [/"open_stream_request"/, /"open_stream_reply"/],
-  standard: [/"label_request"/, /"label_reply"/]
+  standard: [/"create_datas_request".*"vineyard::NodeStreamEnd/, /"create_datas_reply"/]
 }
 /** What a writer makes first: its notes. */
-const writersMoments = [/"create_buffer_request"/, /"create_buffer_reply"/, /"create_datas?_reply"/]
+const writersMoments = [/"create_buffer_request"/, /"create_buffer_reply"/]
 
 onEachServer('An opening that is ended in the middle', '16Mi', bench => {
   let proxy: FrameProxy

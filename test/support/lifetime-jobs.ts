@@ -46,3 +46,15 @@ export type ConsumerReport =
   | { read: number }
   | { holding: number }
   | { done: number; wrong: number[]; copied: number; code?: string | undefined }
+
+/** Ends to open at once, when the next message comes. */
+export interface ManyEndsJob {
+  socket: string
+  /** The streams to write, one chunk after the other, until that fails. */
+  written: readonly string[]
+  /** Those to read until that fails. */
+  read: readonly string[]
+}
+
+export type ManyEndsReport =
+  { ready: true } | { opened: number; within: number } | { failed: string | undefined }

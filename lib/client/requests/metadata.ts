@@ -74,7 +74,7 @@ function contentOf(reply: JsonObject): Metadata[] {
 }
 
 export async function listData(
-  connection: Connection,
+  connection: Requester,
   pattern: string,
   regex: boolean,
   limit: number
