@@ -1,7 +1,7 @@
 import { copyBlobs } from '../client/blob-access.js'
 import type { Connection, Requester } from '../client/connection.js'
 import { getBuffers, getRemoteBuffers } from '../client/requests/blobs.js'
-import { createData, listData } from '../client/requests/metadata.js'
+import { createData, listAll } from '../client/requests/metadata.js'
 import { ownIdentity } from '../memory/identity.js'
 import { blobIdsOf } from '../objects/blobs.js'
 import type { Metadata } from '../objects/model.js'
@@ -11,8 +11,6 @@ import type { Stringifiable } from '../protocol/json.js'
 const notesTypename = 'vineyard::NodeStreamNotes'
 /** The member with the notes, where they are in shared memory. */
 export const namesMember = 'names'
-/** Upstream takes -1 for "all". */
-const noLimit = -1
 
 /**
  * Makes an object for the notes of this process on a stream. The store needs none, which a connection over TCP cannot know:
@@ -38,7 +36,7 @@ export async function createNotes(
 
 /** The objects of notes on a stream, or on all streams. */
 export async function listNotes(connection: Requester, stream?: ObjectId): Promise<Metadata[]> {
-  const notes = await listData(connection, notesTypename, false, noLimit)
+  const notes = await listAll(connection, notesTypename)
   return stream === undefined ? notes : notes.filter(meta => meta['stream'] === stream)
 }
 

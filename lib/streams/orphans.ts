@@ -1,7 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { leaseTypename } from '../client/object-reader.js'
-import { deleteData, listData } from '../client/requests/metadata.js'
+import { deleteData, listAll } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { lifeOf, processLifeOf } from '../memory/identity.js'
 import { native } from '../native.js'
@@ -11,9 +11,6 @@ import { deletePresences, listPresences, type Presence } from './presence.js'
 import { listNotes } from './notes-object.js'
 import { pullToTheEnd } from './teardown.js'
 import { deleteUnpushed, readNotes } from './unpushed.js'
-
-/** Upstream takes -1 for "all". */
-const noLimit = -1
 
 /**
  * Frees what the dead have left on a vineyardd and can be told apart: their leases, and what is queued in streams both of
@@ -25,7 +22,7 @@ export async function sweep(core: ClientCore): Promise<void> {
     // In this order: the stream of a presence is listed, or has been dropped.
     const [presences, metas] = await Promise.all([
       listPresences(connection),
-      listData(connection, 'vineyard::*Stream', false, noLimit),
+      listAll(connection, 'vineyard::*Stream'),
       sweepLeases(connection)
     ])
     const streams = new Set(metas.map(({ id }) => id))
@@ -49,7 +46,7 @@ export async function sweep(core: ClientCore): Promise<void> {
 
 /** Deletes the leases of dead processes and threads, as far as they lived in this pid namespace and nobody has them now. */
 export async function sweepLeases(connection: Connection): Promise<void> {
-  const leases = await listData(connection, leaseTypename, false, noLimit)
+  const leases = await listAll(connection, leaseTypename)
   const dead = leases.filter(isForsaken)
   if (dead.length === 0) return
   await deleteData(

@@ -13,7 +13,7 @@
  * persistent object waits for the lock of the cluster, of which 41 at a time stop the vineyardd for good.
  */
 import type { Connection, Requester } from '../client/connection.js'
-import { createData, deleteData, getData, label, listData } from '../client/requests/metadata.js'
+import { createData, deleteData, getData, label, listAll } from '../client/requests/metadata.js'
 import type { Metadata } from '../objects/model.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import { labelsOf, labelText } from './labels.js'
@@ -35,8 +35,6 @@ export interface Presence {
 
 const typename = 'vineyard::NodeStreamEnd'
 const beatLabel = 'vineyard_streams.beat'
-/** Upstream takes -1 for "all". */
-const noLimit = -1
 
 /** The store needs none, which a connection over TCP cannot know: it deletes them with the connection. */
 export async function createPresence(
@@ -62,7 +60,7 @@ export async function listPresences(
   connection: Requester,
   stream: ObjectId | '*' = '*'
 ): Promise<Presence[]> {
-  const metas = await listData(connection, `${typename}<${stream}>`, false, noLimit)
+  const metas = await listAll(connection, `${typename}<${stream}>`)
   return metas.map(readPresence).filter(presence => presence !== undefined)
 }
 

@@ -87,6 +87,11 @@ export async function listData(
   return contentOf(reply)
 }
 
+/** The metadata of all objects whose typename matches a glob. */
+export function listAll(connection: Requester, pattern: string): Promise<Metadata[]> {
+  return listData(connection, pattern, false, -1)
+}
+
 export async function deleteData(
   connection: Requester,
   ids: readonly ObjectId[],
