@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { dropNameOf } from '../client/requests/names.js'
-import { nameOf } from '../streams/stream.js'
+import { nameOf } from '../objects/name.js'
 import { streamFromMetadata } from '../streams/stream-types.js'
 import { withClient, withServer, type ServerOptions } from './context.js'
 import { findObject } from './find.js'

@@ -12,8 +12,17 @@ export async function overAnyConnection<T>(
   core: ClientCore,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
-  const { connection: own, settings } = core
-  if (!own.lost) return work(own)
+  return core.connection.lost ? overNewConnection(core, work) : work(core.connection)
+}
+
+/**
+ * The same over a new connection in any case: a vineyardd may answer only when its etcd does, which must hold up nothing
+ * else. Nor does it depend on the client, which may be closing.
+ */
+export async function overNewConnection<T>(
+  { settings }: ClientCore,
+  work: (connection: Connection) => Promise<T>
+): Promise<T> {
   const timeout = settings.timeout > 0 ? Math.min(settings.timeout, patienceMs) : patienceMs
   const connection = await Connection.open({ ...settings, timeout })
   try {

@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.js'
-import { createData, deleteData } from '../client/requests/metadata.js'
+import { overNewConnection } from '../client/last-words.js'
+import { createData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkIsObject, isInteger, isText } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
@@ -12,6 +13,7 @@ import {
 import { openStreamObject } from './open-object.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
 import { checkUnreachable, onEachInstance } from './instances.js'
+import { takeBack } from './removal.js'
 import { perInstanceKey, StreamGroup } from './stream-group.js'
 import { membersOfParallel } from './stream-types.js'
 
@@ -151,7 +153,7 @@ async function createParallel<Member extends AnyStream>(
     const members = spans ? ((await membersOfParallel(client, meta)) as Member[]) : streams
     return new ParallelStream(client, meta, members)
   } catch (error) {
-    if (id !== undefined) await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+    if (id !== undefined) await takeBack(connection, work => overNewConnection(client.core, work), id, error)
     await Promise.allSettled(streams.map(stream => stream.drop()))
     throw error
   }

@@ -2,6 +2,7 @@ import { abortable, abortableUntilTaken, throwIfAborted } from '../abort.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
+import { overNewConnection } from '../client/last-words.js'
 import { endsSoon, ImpatientRequests } from '../client/patience.js'
 import { LeaseReturns } from '../client/lease-returns.js'
 import { ObjectReader, type ReadMode } from '../client/object-reader.js'
@@ -16,6 +17,7 @@ import { startTimer } from '../timer.js'
 import type { Chunk, ChunkSource } from './chunk-source.js'
 import { BatchedFeed, chunkId, SingleFeed, type ChunkFeed, type PulledChunk } from './chunk-feed.js'
 import { ConsumerGuard } from './consumer-guard.js'
+import type { Asking } from './removal.js'
 import { Serial } from './serial.js'
 import type { Sharing } from './sharing.js'
 import { discardStream } from './teardown.js'
@@ -319,7 +321,8 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
     const control = new ImpatientRequests(this.#core.connection)
     const puller = new ImpatientRequests(this.#connection)
-    const lost = await discardStream(this.#core.connection, control, puller, id, name, {
+    const asking: Asking = work => overNewConnection(this.#core, work)
+    const lost = await discardStream(this.#core.connection, control, asking, puller, id, name, {
       idle: () => this.#calls.idle(),
       pulled: () => this.#feed.pulled ?? 0
     })

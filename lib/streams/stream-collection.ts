@@ -1,10 +1,12 @@
 import type { Client } from '../client/client.js'
-import { createData, deleteData } from '../client/requests/metadata.js'
+import { overNewConnection } from '../client/last-words.js'
+import { createData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
 import { isObjectId, objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
 import type { JsonObject } from '../protocol/json.js'
 import { openStreamObject } from './open-object.js'
 import { nameObject, type OpenStreamOptions } from './stream.js'
+import { takeBack } from './removal.js'
 import { StreamGroup, type GroupMember } from './stream-group.js'
 import { membersOfCollection } from './stream-types.js'
 
@@ -69,7 +71,7 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
       if (options.name !== undefined) await nameObject(client, id, options.name)
       return new StreamCollection(client, await reader.metadata(id), streams)
     } catch (error) {
-      await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+      await takeBack(connection, work => overNewConnection(client.core, work), id, error)
       throw error
     }
   }

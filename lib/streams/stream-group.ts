@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { Client } from '../client/client.js'
+import type { Requester } from '../client/connection.js'
 import { sumOfStats, type StreamStats } from '../client/counters.js'
-import { deleteData } from '../client/requests/metadata.js'
+import { deleteData, getData } from '../client/requests/metadata.js'
 import { dropNameOf } from '../client/requests/names.js'
 import { VineyardError } from '../errors.js'
 import type { Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
+import { nameOf } from '../objects/name.js'
 import { argumentError, checkIsObject, isOneOf } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { ByteStream } from './byte-stream.js'
@@ -14,8 +16,9 @@ import { MergedSource } from './merged-source.js'
 import { partitionOf, type PartitionOption } from './partition.js'
 import { PartitionedSink } from './partitioned-sink.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
+import { isTransientHere } from './removal.js'
 import { readAhead } from './sharing.js'
-import { nameOf, type VineyardStream } from './stream.js'
+import type { VineyardStream } from './stream.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
 import { ChunkWritable, checkWriteStreamOptions, type WriteStreamOptions } from './writable.js'
 
@@ -126,25 +129,31 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
 
   /**
    * Removes the members with what is queued in them, the group's object and its name. Where a member cannot be removed,
-   * because its instance has gone, everything else is, and then it rejects.
+   * because its instance has gone, everything else is, and then it rejects. Where the group is persistent and nobody answers
+   * what becomes of its name, nothing is removed: ERR_VINEYARD_TIMEOUT.
    */
   async drop(): Promise<void> {
+    const { core } = this.client
+    const transient = await isTransientHere(core.connection, this.id)
     // The name first: who looks for it finds the whole group or none.
-    const [unnamed] = await Promise.allSettled([this.#dropName()])
+    const [unnamed] = await Promise.allSettled([transient ? undefined : this.#dropName()])
+    if (unnamed.status === 'rejected' && (unnamed.reason as VineyardError).code === 'ERR_VINEYARD_TIMEOUT')
+      throw unnamed.reason
     const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
-    await this.client.core.inquire(connection =>
-      deleteData(connection, [this.id], { force: true, deep: false })
-    )
+    const remove = (requests: Requester): Promise<void> =>
+      deleteData(requests, [this.id], { force: true, deep: false })
+    await (transient ? remove(core.connection) : core.inquire(remove))
     const failed = [unnamed, ...dropped].find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 
   /** It may have been given after this object was made. */
-  async #dropName(): Promise<void> {
-    const name = nameOf(await this.client.getMeta(this.id).catch(() => this.meta))
-    if (name !== undefined) {
-      await this.client.core.inquire(connection => dropNameOf(connection, name, this.id))
-    }
+  #dropName(): Promise<void> {
+    return this.client.core.inquire(async connection => {
+      const [meta = this.meta] = await getData(connection, [this.id], { syncRemote: true })
+      const name = nameOf(meta)
+      if (name !== undefined) await dropNameOf(connection, name, this.id)
+    })
   }
 
   /** The members that are on the client's instance of the cluster. */

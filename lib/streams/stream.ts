@@ -2,11 +2,13 @@ import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { ClientCore } from '../client/client-core.js'
 import { Counters, type StreamStats } from '../client/counters.js'
-import { createData, deleteData } from '../client/requests/metadata.js'
+import { overNewConnection } from '../client/last-words.js'
+import { createData } from '../client/requests/metadata.js'
 import { createStream } from '../client/requests/streams.js'
 import { VineyardError } from '../errors.js'
 import { captureOrigin, type Origin } from '../memory/lease-account.js'
 import type { Metadata } from '../objects/model.js'
+import { nameOf } from '../objects/name.js'
 import { checkClient, checkOptions, isJsonObject, isText, type Checks } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { parseJson, stringifyJson, type JsonObject } from '../protocol/json.js'
@@ -18,6 +20,7 @@ import {
   type ReadStreamOptions
 } from './readable.js'
 import { StreamReader, type ChunkDecoder, type ReaderOptions } from './reader.js'
+import { takeBack, type Asking } from './removal.js'
 import {
   checkSharing,
   readAhead,
@@ -126,17 +129,19 @@ export abstract class VineyardStream<
     return this.#counters.snapshot()
   }
 
-  /** Removes the stream with what is queued in it, its object and its name. Its reader and writer fail. */
+  /**
+   * Removes the stream with what is queued in it, its object and its name. Its reader and writer fail. Rejects with
+   * ERR_VINEYARD_TIMEOUT or ERR_VINEYARD_SERVER where only object and name are left, because they are persistent and etcd is
+   * not there: then it can be called again.
+   */
   async drop(): Promise<void> {
     const core = await this.#coreOf(this.client)
+    const { connection } = core
+    // A vineyardd is asked for it at the end, by whoever asks etcd.
+    const name = connection.extended ? await this.#currentName() : nameOf(this.meta)
     await core.connect(async puller => {
-      const lost = await discardStream(
-        core.connection,
-        core.connection,
-        puller,
-        this.id,
-        await this.#currentName()
-      )
+      const asking: Asking = work => core.inquire(work)
+      const lost = await discardStream(connection, connection, asking, puller, this.id, name)
       if (lost !== undefined) throw lost
       puller.close()
     })
@@ -220,7 +225,7 @@ export async function createStreamObject(
     if (name !== undefined) await nameObject(client, id, name)
     return await reader.metadata(id)
   } catch (error) {
-    await deleteData(connection, [id], { force: true, deep: false }).catch(() => {})
+    await takeBack(connection, work => overNewConnection(client.core, work), id, error)
     throw error
   }
 }
@@ -229,12 +234,6 @@ export async function createStreamObject(
 export async function nameObject(client: Client, id: ObjectId, name: string): Promise<void> {
   await client.persist(id)
   await client.putName(id, name)
-}
-
-/** `__name` is escaped as in a JSON pointer. */
-export function nameOf(meta: Metadata): string | undefined {
-  const name = meta['__name']
-  return typeof name === 'string' ? name.replaceAll('~1', '/').replaceAll('~0', '~') : undefined
 }
 
 function readParams(meta: Metadata): JsonObject {

@@ -7,6 +7,7 @@ import { dropNameOf } from '../client/requests/names.js'
 import { dropStream, openStream, readMode, stopStream } from '../client/requests/streams.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { deletePresences, listPresences } from './presence.js'
+import { removeObject, type Asking } from './removal.js'
 import { deleteUnpushed } from './unpushed.js'
 
 /** What the reader of a stream knows that is being discarded. */
@@ -22,35 +23,53 @@ export interface DiscardingReader {
  * producer has left, the stream's object and its name. Never rejects, but answers with why the server could not be told,
  * if it could not: then a pull that waits goes on waiting.
  *
- * `control` stands for `connection`, for whoever waits only so long. `puller` pulls from the stream; its waiting pull, if
- * there is one, ends with this. `reader` is whose connection that is, if it has the stream's read mark.
+ * `control` stands for `connection`, for whoever waits only so long, and `asking` for what may ask etcd. `puller`
+ * pulls from the stream; its waiting pull, if there is one, ends with this. `reader` is whose connection that is, if it has the stream's read mark.
  */
 export async function discardStream(
   connection: Connection,
   control: Requester,
+  asking: Asking,
   puller: Requester,
   stream: ObjectId,
   name: string | undefined,
   reader?: DiscardingReader
 ): Promise<VineyardError | undefined> {
-  // The store frees everything with the stream. Dropping one on a vineyardd deletes its object chunks only shallowly and
-  // the chunk being read never, so they are pulled out first, each pull deleting the one before.
-  if (!control.extended) {
-    const lost = await unanswered(stopStream(control, stream, true))
-    if (lost !== undefined) return lost
-    // A lease that is being made must be known to this process before its connection is closed: nobody would delete it.
-    if (reader !== undefined && !(await endsSoon(reader.idle()))) {
-      return new VineyardError('ERR_VINEYARD_TIMEOUT', 'a stopped stream goes on waiting')
-    }
-    const before = reader === undefined ? await pulledByNobody(puller, stream) : reader.pulled()
-    const pulled = await pullToTheEnd(puller, stream)
-    await deleteUnpushed(control, connection, stream, before === undefined ? undefined : before + pulled)
+  if (control.extended) return discardOnStore(control, stream, name)
+  // Dropping a stream deletes its object chunks only shallowly and the chunk being read never, so they are pulled out
+  // first, each pull deleting the one before.
+  const lost = await unanswered(stopStream(control, stream, true))
+  if (lost !== undefined) return lost
+  // A lease that is being made must be known to this process before its connection is closed: nobody would delete it.
+  if (reader !== undefined && !(await endsSoon(reader.idle()))) {
+    return new VineyardError('ERR_VINEYARD_TIMEOUT', 'a stopped stream goes on waiting')
   }
+  const before = reader === undefined ? await pulledByNobody(puller, stream) : reader.pulled()
+  const pulled = await pullToTheEnd(puller, stream)
+  await deleteUnpushed(control, connection, stream, before === undefined ? undefined : before + pulled)
+  const [gone] = await Promise.all([
+    unanswered(dropStream(control, stream)),
+    unanswered(deletePresencesOf(control, stream))
+  ])
+  return (
+    gone ??
+    (await removeObject(control, asking, stream, name).then(
+      () => undefined,
+      (error: VineyardError) => error
+    ))
+  )
+}
+
+/** The store frees everything with the stream. */
+async function discardOnStore(
+  control: Requester,
+  stream: ObjectId,
+  name: string | undefined
+): Promise<VineyardError | undefined> {
   const named = name === undefined ? undefined : unanswered(dropNameOf(control, name, stream))
   const [lost] = await Promise.all([
     unanswered(dropStream(control, stream)),
     unanswered(deleteData(control, [stream], { force: true, deep: false })),
-    control.extended ? undefined : unanswered(deletePresencesOf(control, stream)),
     named
   ])
   return lost

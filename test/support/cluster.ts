@@ -47,6 +47,11 @@ class Etcd {
     this.#process?.kill('SIGSTOP')
   }
 
+  /** Lets it go on. */
+  thaw(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
   async kill(): Promise<void> {
     const child = this.#process
     this.#process = undefined
