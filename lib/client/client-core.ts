@@ -5,6 +5,7 @@ import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { Connection } from './connection.js'
 import { Counters } from './counters.js'
 import { LeaseReturns } from './lease-returns.js'
+import { MetaService } from './meta-service.js'
 import { ObjectReader } from './object-reader.js'
 import type { JsonObject } from '../protocol/json.js'
 import { parseEndpoint } from '../rpc/endpoint.js'
@@ -33,6 +34,8 @@ export class ClientCore {
   readonly counters = new Counters()
   /** Looks after the other ends of this client's streams where the server does not. */
   readonly peers = new PeerWatch()
+  /** What its server may ask etcd for. */
+  readonly metaService: MetaService
   /** For requests that a vineyardd answers when its etcd does. */
   readonly #side = this.#newSideLine()
   /** For those that hang where the others do not. */
@@ -50,9 +53,14 @@ export class ClientCore {
     connection.expectQuickReplies()
     this.returns = new LeaseReturns(connection)
     this.budget = LeaseBudget.of(settings.address)
+    this.metaService = new MetaService(
+      () => this.alone(connection => clusterMeta(connection, { ahead: true })),
+      connection.info.instanceId
+    )
     this.reader = new ObjectReader(
       connection,
       this.returns,
+      this.metaService,
       this.budget,
       new LeaseAccount(this.budget, this.counters, origin),
       { own: false }
@@ -121,6 +129,8 @@ export class ClientCore {
   ): Promise<End> {
     const connection = await Connection.open(this.settings, ending)
     connection.succeedBy(this.connection)
+    let loss: VineyardError | undefined
+    connection.onClosed(error => (loss = error))
     let patience: NodeJS.Timeout | undefined
     const hurry = (): void => {
       patience = setTimeout(() => connection.close(), patienceMs)
@@ -131,7 +141,10 @@ export class ClientCore {
       const end = await work(connection, ending)
       if (ending.aborted) await end.close()
       throwIfAborted(ending)
-      return end
+      if (loss === undefined) return end
+      // Of a persistent stream etcd is told. Closing the client waits for it.
+      end.close().catch(() => {})
+      throw loss
     } catch (error) {
       connection.close()
       throw error

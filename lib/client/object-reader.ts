@@ -21,12 +21,11 @@ import {
 import type { Connection } from './connection.js'
 import type { InlineObject } from './inline-object.js'
 import type { LeaseReturns } from './lease-returns.js'
+import type { MetaService } from './meta-service.js'
+import { leaseBlobs, leaseCopy } from './node-lease.js'
 import { ObjectReadContext } from './read-context.js'
-import { deleteData, metadataOf, shallowCopy } from './requests/metadata.js'
+import { deleteData, metadataOf } from './requests/metadata.js'
 import { instanceStatus } from './requests/status.js'
-
-/** Typename of the object that keeps a chunk's blobs alive on a vineyardd while this process looks at them. */
-export const leaseTypename = 'vineyard::NodeLease'
 
 /**
  * Chunks of up to so many bytes are copied out on a vineyardd: a copy takes 3 µs, keeping one in shared memory and giving it
@@ -56,6 +55,7 @@ export class ObjectReader {
   readonly #connection: Connection
   /** Where leases go back: this connection on the store, which counts them by connection; any other on a vineyardd. */
   readonly #returns: LeaseReturns
+  readonly #service: MetaService
   readonly #budget: LeaseBudget
   readonly #account: LeaseAccount
   /** Whether nobody else deletes what it reads, so that there is time to copy it. */
@@ -74,12 +74,14 @@ export class ObjectReader {
   constructor(
     connection: Connection,
     returns: LeaseReturns,
+    service: MetaService,
     budget: LeaseBudget,
     account: LeaseAccount,
     { own }: { own: boolean }
   ) {
     this.#connection = connection
     this.#returns = returns
+    this.#service = service
     this.#budget = budget
     this.#account = account
     this.#own = own
@@ -216,15 +218,18 @@ export class ObjectReader {
   async #readSmall<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
     const meta = await this.metadata(id)
     const payloads = await locateBlobs(this.#connection, this.#blobsOf(meta))
-    if (totalBytes(payloads) > smallBytes)
-      return this.#keep(meta, payloads, await this.#leaseOf(id), mode, decode)
+    if (totalBytes(payloads) > smallBytes) {
+      if (this.#service.mayAskEtcd) return this.#readPinned(meta, mode, decode)
+      return this.#keep(meta, payloads, await leaseCopy(this.#connection, id), mode, decode)
+    }
     // As if it looked at shared memory: no budget was used up.
     return { ...this.#copied(meta, payloads, decode), leased: true }
   }
 
-  /** Leases by a shallow copy, which must exist before anything else happens to the object. */
+  /** Leases what must exist before anything else happens to the object. */
   async #readLeased<T>(id: ObjectId, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
-    const [copy, meta] = await Promise.allSettled([this.#leaseOf(id), this.metadata(id)])
+    if (this.#service.mayAskEtcd) return this.#readPinned(await this.metadata(id), mode, decode)
+    const [copy, meta] = await Promise.allSettled([leaseCopy(this.#connection, id), this.metadata(id)])
     if (copy.status === 'rejected' || meta.status === 'rejected') {
       if (copy.status === 'fulfilled') await this.#deleteLease(copy.value)
       throw (meta as PromiseRejectedResult).reason ?? (copy as PromiseRejectedResult).reason
@@ -232,9 +237,18 @@ export class ObjectReader {
     return this.#keep(meta.value, undefined, copy.value, mode, decode)
   }
 
-  #leaseOf(id: ObjectId): Promise<ObjectId> {
-    const { holdsName } = native
-    return shallowCopy(this.#connection, id, { typename: leaseTypename, owner: ownIdentity(), holdsName })
+  /** Leases the blobs and not the object. The lease is made first: what is located after that stays. */
+  async #readPinned<T>(meta: Metadata, mode: ReadMode, decode: Decode<T>): Promise<ReadObject<T>> {
+    const blobs = this.#blobsOf(meta)
+    if (blobs.length === 0) return this.#value(meta, [], decode)
+    const [lease, payloads] = await Promise.allSettled([
+      leaseBlobs(this.#connection, blobs),
+      locateBlobs(this.#connection, blobs)
+    ])
+    if (lease.status === 'rejected') throw lease.reason
+    if (payloads.status === 'fulfilled') return this.#keep(meta, payloads.value, lease.value, mode, decode)
+    await this.#deleteLease(lease.value)
+    throw payloads.reason
   }
 
   /** The value of an object that `lease` keeps. */

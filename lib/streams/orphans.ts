@@ -1,6 +1,6 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { leaseTypename } from '../client/object-reader.js'
+import { leaseTypename } from '../client/node-lease.js'
 import { deleteData, listAll } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { lifeOf, processLifeOf } from '../memory/identity.js'

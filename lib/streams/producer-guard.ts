@@ -1,7 +1,7 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import { overAnyConnection } from '../client/last-words.js'
-import { deleteData, exists } from '../client/requests/metadata.js'
+import { deleteData } from '../client/requests/metadata.js'
 import { dropStream, stopStream } from '../client/requests/streams.js'
 import { Status, VineyardError } from '../errors.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -145,11 +145,11 @@ export class ProducerGuard {
     this.#close()
     const { last, remains } = this.#window
     if (last === undefined) return
-    const { peers, connection } = this.#core
+    const { peers, connection, metaService } = this.#core
     const stop = peers.add(async round => {
       try {
         const dead = await this.#peer.isPeerDead(round)
-        if (!dead && (await exists(connection, last))) return
+        if (!dead && (await metaService.has(connection, last))) return
         stop()
         // Of chunks that were consumed, or that a vineyardd deletes with its stream, parts may be left.
         await deleteParts(connection, remains)

@@ -95,7 +95,9 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     // The store counts leases by connection and takes them back while a pull waits; a vineyardd does neither.
     const returns = connection.extended ? new LeaseReturns(connection) : core.returns
     const account = new LeaseAccount(core.budget, target.counters, target.origin)
-    this.#objects = new ObjectReader(connection, returns, core.budget, account, { own: true })
+    this.#objects = new ObjectReader(connection, returns, core.metaService, core.budget, account, {
+      own: true
+    })
     const Feed = connection.extended ? BatchedFeed : SingleFeed
     this.#feed = new Feed(
       connection,

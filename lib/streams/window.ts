@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { exists } from '../client/requests/metadata.js'
+import type { MetaService } from '../client/meta-service.js'
 import { openStream, writeMode } from '../client/requests/streams.js'
 import { Status, type VineyardError } from '../errors.js'
 import { checkOptions, isLimit, type Check } from '../options.js'
@@ -154,6 +154,7 @@ interface Outstanding {
 export class PolledWindow implements Window {
   readonly #limits: WindowLimits
   readonly #connection: Connection
+  readonly #service: MetaService
   readonly #stream: ObjectId
   readonly #counters: Counters
   readonly #outstanding: Outstanding[] = []
@@ -161,8 +162,15 @@ export class PolledWindow implements Window {
   /** How many chunks the next question is about: more while the consumer is fast, because each costs the server something. */
   #stride = 1
 
-  constructor(connection: Connection, stream: ObjectId, limits: WindowLimits, counters: Counters) {
+  constructor(
+    connection: Connection,
+    service: MetaService,
+    stream: ObjectId,
+    limits: WindowLimits,
+    counters: Counters
+  ) {
     this.#connection = connection
+    this.#service = service
     this.#stream = stream
     this.#counters = counters
     this.#limits = limits
@@ -234,7 +242,7 @@ export class PolledWindow implements Window {
     const most = Math.ceil(this.#outstanding.length * largestStrideShare)
     const last = this.#askable.slice(0, Math.min(this.#stride, most)).at(-1)
     if (last === undefined) return this.#forgetAll()
-    if (last.id === undefined || (await exists(this.#connection, last.id))) return false
+    if (last.id === undefined || (await this.#service.has(this.#connection, last.id))) return false
     await this.#checkStream()
     this.#forget(last, Infinity)
     this.#stride = Math.min(2 * this.#stride, longestStride)

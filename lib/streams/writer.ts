@@ -135,7 +135,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
         const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
         return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
       }
-      const window = new PolledWindow(connection, target.id, limits, target.counters)
+      const window = new PolledWindow(connection, core.metaService, target.id, limits, target.counters)
       const guard = await ProducerGuard.open(core, connection, target.id, window)
       return new StreamWriter(core, connection, target, window, memoryLimit, guard)
     }, options.signal)

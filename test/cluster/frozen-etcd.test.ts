@@ -1,11 +1,25 @@
 import { expect } from 'chai'
-import { ByteStream, RecordBatchStream, StreamCollection, type Client } from 'vineyard-streams'
+import type { RecordBatch } from 'apache-arrow'
+import {
+  ByteStream,
+  connect,
+  RecordBatchStream,
+  release,
+  StreamCollection,
+  type Client
+} from 'vineyard-streams'
+import { Connection } from '#dist/client/connection.js'
+import { label } from '#dist/client/requests/metadata.js'
+import { connectionSettings } from '#dist/client/settings.js'
+import { ownIdentity } from '#dist/memory/identity.js'
 import { clusterForEach } from '../support/cluster-tests.js'
 import { LocalTraffic } from '../support/local-traffic.js'
-import { numberedBatch } from '../support/numbered.js'
+import { numberedBatch, numberOf } from '../support/numbered.js'
 import { outcome } from '../support/outcome.js'
+import { rejection } from '../support/rejection.js'
 import { sentRequests } from '../support/sent-requests.js'
 import { eventually } from '../support/settling.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import type { Vineyardd } from '../support/vineyardd.js'
 
 /** The client's, in ms. */
@@ -88,11 +102,125 @@ describe('While etcd is there and says nothing', () => {
     await goesOn()
   })
 
+  it('ends in different pid namespaces, or over TCP, do not take each other for dead; and do so again when it is back', async () => {
+    const proxy = await TcpProxy.start(instance.endpoint as string)
+    try {
+      const far = await bench.open(proxy.address, { timeout })
+      const stream = await ByteStream.create(a, { name: 'beating' })
+      const reader = await stream.openReader()
+      const introduced = sentRequests('label_request', 4)
+      const writer = await (await ByteStream.open(far, stream.id)).openWriter()
+      // Both have seen the other one, and beat.
+      await introduced
+      bench.cluster.etcd.freeze()
+      // Longer than a silent end is waited for.
+      for (let passed = 0; passed < 6000; passed += timeout) await timeoutPassed()
+      await writer.append(Buffer.from('alive'))
+      expect(String((await reader.next()).value)).to.equal('alive')
+      await traffic.goesOn()
+      bench.cluster.etcd.thaw()
+      const silenced = rejection(reader.next())
+      proxy.silence()
+      expect(await silenced).to.include({ code: 'ERR_VINEYARD_STREAM_FAILED' })
+      await traffic.end()
+    } finally {
+      proxy.close()
+    }
+  })
+
+  it('a writer that has finished looks after what is unread', async () => {
+    const stream = await RecordBatchStream.create(a)
+    const writer = await stream.openWriter()
+    await writer.append(numberedBatch(1, largeBytes))
+    await writer.finish()
+    bench.cluster.etcd.freeze()
+    await timeoutPassed()
+    const reader = await stream.openReader()
+    expect(numberOf((await reader.next()).value as RecordBatch)).to.equal(1)
+    expect((await reader.next()).done).to.be.true
+    await goesOn()
+  })
+
+  it('record batches are leased, and a full window opens', async () => {
+    const stream = await RecordBatchStream.create(a)
+    const writer = await stream.openWriter(a, { window: { chunks: 2 } })
+    const reader = await stream.openReader()
+    bench.cluster.etcd.freeze()
+    const writing = (async () => {
+      for (let number = 0; number < 20; number += 1) await writer.append(numberedBatch(number, largeBytes))
+      await writer.finish()
+    })()
+    const kept: RecordBatch[] = []
+    for await (const batch of reader) kept.push(batch)
+    await writing
+    expect(kept.map(numberOf)).to.deep.equal(Array.from({ length: 20 }, (_, number) => number))
+    expect(stream.stats().chunksCopied).to.equal(0)
+    for (const batch of kept) release(batch)
+    await goesOn()
+    expect(await a.list({ pattern: 'vineyard::NodeLease' })).to.deep.equal([])
+  })
+
+  it('what is leased of a persistent object is given back, and stays', async () => {
+    const id = await a.put(numberedBatch(7, largeBytes))
+    await a.persist(id)
+    const batch = await a.get<RecordBatch>(id, { zeroCopy: true })
+    expect(numberOf(batch)).to.equal(7)
+    bench.cluster.etcd.freeze()
+    release(batch)
+    await goesOn()
+    expect(await a.list({ pattern: 'vineyard::NodeLease' })).to.deep.equal([])
+    expect(numberOf(await a.get(id))).to.equal(7)
+  })
+
+  it('opening an end of a persistent stream ends with a code', async () => {
+    const [one, other] = [
+      await ByteStream.create(a, { name: 'one' }),
+      await ByteStream.create(a, { name: 'other' })
+    ]
+    bench.cluster.etcd.freeze()
+    const ends = [outcome(() => one.openWriter()), outcome(() => other.openReader())]
+    expect(await Promise.all(ends)).to.deep.equal(['TIMEOUT', 'TIMEOUT'])
+    await goesOn()
+  })
+
   it('a stream that becomes persistent and gets no name is taken back', async () => {
     const silent = sentRequests('put_name_request', 1, () => bench.cluster.etcd.freeze())
     const creating = outcome(() => ByteStream.create(a, { name: 'nobody' }))
     await silent
     expect(await creating).to.equal('TIMEOUT')
+    await goesOn()
+  })
+
+  it('a writer names more memory than it had notes for', async () => {
+    const stream = await ByteStream.create(a, { name: 'notes' })
+    const writer = await stream.openWriter()
+    const reader = await stream.openReader()
+    bench.cluster.etcd.freeze()
+    for (let count = 0; count < 300; count += 1) await writer.allocate(64)
+    await timeoutPassed()
+    await writer.append(Buffer.from('all the same'))
+    expect(String((await reader.next()).value)).to.equal('all the same')
+    await traffic.goesOn()
+  })
+
+  it('what the dead have left is swept', async () => {
+    const stream = await ByteStream.create(a, { name: 'abandoned' })
+    const connection = await Connection.open(connectionSettings(instance.socket, {}))
+    const [boot, namespace, , , start] = ownIdentity().split('/')
+    // Above the largest pid of Linux.
+    const dead = [boot, namespace, 2 ** 23, 2 ** 23, start].join('/')
+    await label(connection, stream.id, {
+      'vineyard_streams.producer': dead,
+      'vineyard_streams.consumer': dead
+    })
+    connection.close()
+    bench.cluster.etcd.freeze()
+    const swept = sentRequests('label_request')
+    const sweeper = await connect(instance.socket, { timeout })
+    await swept
+    await timeoutPassed()
+    expect((await sweeper.status()).instanceId).to.equal(0)
+    await sweeper.close()
     await goesOn()
   })
 })

@@ -10,6 +10,7 @@ import {
 } from 'vineyard-streams'
 import type { ClientCore } from '#dist/client/client-core.js'
 import type { Connection } from '#dist/client/connection.js'
+import type { MetaService } from '#dist/client/meta-service.js'
 import { Counters } from '#dist/client/counters.js'
 import { pullChunk, pushChunk } from '#dist/client/requests/chunks.js'
 import { exists } from '#dist/client/requests/metadata.js'
@@ -21,11 +22,13 @@ import { needsVineyard, Vineyardd } from '../support/vineyardd.js'
 describe('The window of a writer on a vineyardd', () => {
   let server: Vineyardd
   let client: Client
+  let metaService: MetaService
 
   before(async function () {
     needsVineyard(this)
     server = await Vineyardd.start('4Mi')
     client = await connect(server.socket)
+    ;({ metaService } = Reflect.get(client, 'core') as ClientCore)
   })
   after(async () => {
     await client?.close()
@@ -42,7 +45,13 @@ describe('The window of a writer on a vineyardd', () => {
     const [writer, reader] = [await another(), await another()]
     await openStream(writer, stream, writeMode)
     await openStream(reader, stream, readMode)
-    const window = new PolledWindow(writer, stream, { chunks: 16, bytes: Infinity }, new Counters())
+    const window = new PolledWindow(
+      writer,
+      metaService,
+      stream,
+      { chunks: 16, bytes: Infinity },
+      new Counters()
+    )
     const push = async (): Promise<ObjectId> => {
       const id = await client.put(1)
       await pushChunk(writer, stream, id, 0)
@@ -77,7 +86,13 @@ describe('The window of a writer on a vineyardd', () => {
       ObjectId,
       ObjectId
     ]
-    const window = new PolledWindow(writer, ids[0], { chunks: 16, bytes: Infinity }, new Counters())
+    const window = new PolledWindow(
+      writer,
+      metaService,
+      ids[0],
+      { chunks: 16, bytes: Infinity },
+      new Counters()
+    )
     const parts = ids.slice(1)
     const push = async (before: () => void): Promise<void> => {
       const accepted = Promise.reject<ObjectId>(new Error('refused by the test'))

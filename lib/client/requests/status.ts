@@ -1,7 +1,7 @@
 import { messageText, type JsonObject } from '../../protocol/json.js'
 import type { StoreSnapshot } from '../../protocol/snapshot.js'
 import type { Status } from '../../protocol/status.js'
-import type { Connection } from '../connection.js'
+import type { Connection, RequestOptions } from '../connection.js'
 import { countOf, objectOf } from './reply-fields.js'
 
 export async function instanceStatus(connection: Connection): Promise<Status> {
@@ -24,7 +24,7 @@ export async function storeSnapshot(connection: Connection, objects: boolean): P
   return reply['snapshot'] as unknown as StoreSnapshot
 }
 
-export async function clusterMeta(connection: Connection): Promise<JsonObject> {
-  const reply = await connection.request({ type: 'cluster_meta' }, 'cluster_meta')
+export async function clusterMeta(connection: Connection, options?: RequestOptions): Promise<JsonObject> {
+  const reply = await connection.request({ type: 'cluster_meta' }, 'cluster_meta', options)
   return objectOf(reply, 'meta')
 }
