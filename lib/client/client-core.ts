@@ -142,7 +142,7 @@ export class ClientCore {
       if (ending.aborted) await end.close()
       throwIfAborted(ending)
       if (loss === undefined) return end
-      // Of a persistent stream etcd is told. Closing the client waits for it.
+      // Gives the stream up. Closing the client waits for it.
       end.close().catch(() => {})
       throw loss
     } catch (error) {

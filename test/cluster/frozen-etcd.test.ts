@@ -9,9 +9,9 @@ import {
   type Client
 } from 'vineyard-streams'
 import { Connection } from '#dist/client/connection.js'
-import { label } from '#dist/client/requests/metadata.js'
 import { connectionSettings } from '#dist/client/settings.js'
 import { ownIdentity } from '#dist/memory/identity.js'
+import { createPresence, listPresences } from '#dist/streams/presence.js'
 import { clusterForEach } from '../support/cluster-tests.js'
 import { LocalTraffic } from '../support/local-traffic.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
@@ -172,15 +172,14 @@ describe('While etcd is there and says nothing', () => {
     expect(numberOf(await a.get(id))).to.equal(7)
   })
 
-  it('opening an end of a persistent stream ends with a code', async () => {
-    const [one, other] = [
-      await ByteStream.create(a, { name: 'one' }),
-      await ByteStream.create(a, { name: 'other' })
-    ]
+  it('the ends of a stream with a name are opened', async () => {
+    const stream = await ByteStream.create(a, { name: 'opened' })
     bench.cluster.etcd.freeze()
-    const ends = [outcome(() => one.openWriter()), outcome(() => other.openReader())]
-    expect(await Promise.all(ends)).to.deep.equal(['TIMEOUT', 'TIMEOUT'])
-    await goesOn()
+    const [writer, reader] = await Promise.all([stream.openWriter(), stream.openReader()])
+    await timeoutPassed()
+    await writer.append(Buffer.from('at once'))
+    expect(String((await reader.next()).value)).to.equal('at once')
+    await traffic.goesOn()
   })
 
   it('a stream that becomes persistent and gets no name is taken back', async () => {
@@ -209,16 +208,14 @@ describe('While etcd is there and says nothing', () => {
     const [boot, namespace, , , start] = ownIdentity().split('/')
     // Above the largest pid of Linux.
     const dead = [boot, namespace, 2 ** 23, 2 ** 23, start].join('/')
-    await label(connection, stream.id, {
-      'vineyard_streams.producer': dead,
-      'vineyard_streams.consumer': dead
-    })
-    connection.close()
+    for (const end of ['producer', 'consumer'] as const)
+      await createPresence(connection, stream.id, end, dead)
+    const presences = () => listPresences(connection, stream.id)
+    expect(await presences()).to.have.lengthOf(2)
     bench.cluster.etcd.freeze()
-    const swept = sentRequests('label_request')
     const sweeper = await connect(instance.socket, { timeout })
-    await swept
-    await timeoutPassed()
+    await eventually(async () => (await presences()).length === 0, 'the presences of the dead to be deleted')
+    connection.close()
     expect((await sweeper.status()).instanceId).to.equal(0)
     await sweeper.close()
     await goesOn()

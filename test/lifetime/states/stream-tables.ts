@@ -37,7 +37,8 @@ export const streamTable: Table<StreamState, VineyardStream<any, any, any>> = {
       failed: 'nothing',
       'peer gone': 'STREAM_FAILED | STREAM_OPENED',
       dropped: 'NOT_FOUND',
-      ...connecting
+      ...connecting,
+      'connection lost': 'nothing | CONNECTION_LOST'
     }
   ],
   'openReader() aborted meanwhile': [
