@@ -1,10 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 
 /** Runs `ip`, of iproute2. */
 function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: 'ignore' })
 }
+
+/** How many networks there can be. */
+const numbers = 128 * 256
 
 /** A network namespace, and its address. */
 export interface Namespace {
@@ -20,12 +24,23 @@ export class Network {
 
   private constructor(number: number) {
     this.#bridge = `vs${number}`
-    this.#prefix = `10.${100 + (number % 100)}.${number % 250}`
+    this.#prefix = `10.${128 + (number >> 8)}.${number & 255}`
+  }
+
+  /** What a run that was killed has left is still there: with two of one address packets go to either. */
+  get #isTaken(): boolean {
+    return Object.entries(networkInterfaces()).some(
+      ([name, addresses]) =>
+        name === this.#bridge || addresses?.some(({ address }) => address.startsWith(`${this.#prefix}.`))
+    )
   }
 
   /** Undefined where the machine does not allow it (that takes root); then everything is on loopback. */
   static create(): Network | undefined {
-    const network = new Network(process.pid % 10_000)
+    // Of processes that begin at the same time none may take another's.
+    let number = process.pid % numbers
+    let network = new Network(number)
+    while (network.#isTaken) network = new Network((number = (number + 1) % numbers))
     try {
       ip('link', 'add', network.#bridge, 'type', 'bridge')
       ip('addr', 'add', `${network.address}/24`, 'dev', network.#bridge)
