@@ -39,10 +39,10 @@ function batches(
 }
 
 /** Blobs put and got over TCP. */
-function blobs(name: string): Goal[] {
+function blobs(name: string, server: string): Goal[] {
   return ['putBytesPerSecond', 'getBytesPerSecond'].map(metric => ({
     trial: 'tcp',
-    case: `blob, ${name}, vineyardd`,
+    case: `blob, ${name}, ${server}`,
     metric,
     against: 'Python',
     atLeast: 3
@@ -120,13 +120,15 @@ export const goals: readonly Goal[] = [
     python,
     ['recordbatch, 1,000 rows', 'byte, 1,048,576 bytes']
   ),
-  ...batches(
-    'tcp',
-    { 'recordbatch, 1,000 rows, vineyardd': 3, 'recordbatch, 65,536 rows, vineyardd': 3 },
-    'Python',
-    ['recordbatch, 1,000 rows, vineyardd']
-  ),
-  ...['1 MiB', '32 MiB', '1 MiB, zstd', '32 MiB, zstd'].flatMap(blobs),
+  ...['vineyardd', 'the store'].flatMap(server => [
+    ...batches(
+      'tcp',
+      { [`recordbatch, 1,000 rows, ${server}`]: 3, [`recordbatch, 65,536 rows, ${server}`]: 3 },
+      'Python',
+      ['recordbatch, 1,000 rows, vineyardd']
+    ),
+    ...['1 MiB', '32 MiB', '1 MiB, zstd', '32 MiB, zstd'].flatMap(name => blobs(name, server))
+  ]),
   {
     trial: 'live-objects',
     case: '100,000 objects, this client',
