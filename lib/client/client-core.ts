@@ -4,6 +4,7 @@ import { LeaseBudget } from '../memory/budget.js'
 import { LeaseAccount, type Origin } from '../memory/lease-account.js'
 import { Connection } from './connection.js'
 import { Counters } from './counters.js'
+import { openImpatient } from './last-words.js'
 import { LeaseReturns } from './lease-returns.js'
 import { MetaService } from './meta-service.js'
 import { ObjectReader } from './object-reader.js'
@@ -40,6 +41,8 @@ export class ClientCore {
   readonly #side = this.#newSideLine()
   /** For those that hang where the others do not. */
   readonly #turns = this.#newSideLine()
+  /** For what is removed, perhaps while the client is being closed. */
+  readonly #removals = new SideLine(() => openImpatient(this.settings))
   /** Clients of the other instances of the cluster. */
   readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
@@ -170,6 +173,14 @@ export class ClientCore {
    */
   inTurn<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return this.#asksNobody ? work(this.connection) : this.#turns.use(work)
+  }
+
+  /**
+   * The same for removing what is persistent: closing this client, or losing its connection, does not end it. `endsFirst` makes
+   * closing wait for it.
+   */
+  removing<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#removals.use(work)
   }
 
   /**

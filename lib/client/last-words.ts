@@ -1,6 +1,7 @@
 import type { ClientCore } from './client-core.js'
 import { Connection } from './connection.js'
 import { patienceMs } from './patience.js'
+import type { ConnectionSettings } from './settings.js'
 
 /**
  * `work` over the client's own connection or, where that was lost, over a new one: the server may go on, as may the other
@@ -12,22 +13,18 @@ export async function overAnyConnection<T>(
   core: ClientCore,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
-  return core.connection.lost ? overNewConnection(core, work) : work(core.connection)
-}
-
-/**
- * The same over a new connection in any case: a vineyardd may answer only when its etcd does, which must hold up nothing
- * else. Nor does it depend on the client, which may be closing.
- */
-export async function overNewConnection<T>(
-  { settings }: ClientCore,
-  work: (connection: Connection) => Promise<T>
-): Promise<T> {
-  const timeout = settings.timeout > 0 ? Math.min(settings.timeout, patienceMs) : patienceMs
-  const connection = await Connection.open({ ...settings, timeout })
+  const { connection: own, settings } = core
+  if (!own.lost) return work(own)
+  const connection = await openImpatient(settings)
   try {
     return await work(connection)
   } finally {
     connection.close()
   }
+}
+
+/** A connection on which a server may be silent only as long as whoever is being closed waits. */
+export function openImpatient(settings: ConnectionSettings): Promise<Connection> {
+  const timeout = settings.timeout > 0 ? Math.min(settings.timeout, patienceMs) : patienceMs
+  return Connection.open({ ...settings, timeout })
 }

@@ -1,6 +1,6 @@
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
-import { overAnyConnection, overNewConnection } from '../client/last-words.js'
+import { overAnyConnection } from '../client/last-words.js'
 import { ImpatientRequests } from '../client/patience.js'
 import { stopStream } from '../client/requests/streams.js'
 import type { VineyardError } from '../errors.js'
@@ -42,14 +42,7 @@ export class ConsumerGuard {
    */
   lost(name: string | undefined): void {
     const discarded = overAnyConnection(this.#core, control =>
-      discardStream(
-        control,
-        control,
-        work => overNewConnection(this.#core, work),
-        control,
-        this.#stream,
-        name
-      )
+      discardStream(control, control, work => this.#core.removing(work), control, this.#stream, name)
     )
     // A client that is closed meanwhile waits for it.
     this.#core.endsFirst(discarded).catch(() => {})

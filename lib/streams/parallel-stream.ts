@@ -1,5 +1,4 @@
 import type { Client } from '../client/client.js'
-import { overNewConnection } from '../client/last-words.js'
 import { createData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkIsObject, isInteger, isText } from '../options.js'
 import type { ObjectId } from '../protocol/ids.js'
@@ -153,7 +152,7 @@ async function createParallel<Member extends AnyStream>(
     const members = spans ? ((await membersOfParallel(client, meta)) as Member[]) : streams
     return new ParallelStream(client, meta, members)
   } catch (error) {
-    if (id !== undefined) await takeBack(connection, work => overNewConnection(client.core, work), id, error)
+    if (id !== undefined) await takeBack(client.core, id, error)
     await Promise.allSettled(streams.map(stream => stream.drop()))
     throw error
   }

@@ -2,7 +2,6 @@ import { abortable, abortableUntilTaken, throwIfAborted } from '../abort.js'
 import type { ClientCore } from '../client/client-core.js'
 import type { Connection } from '../client/connection.js'
 import type { Counters } from '../client/counters.js'
-import { overNewConnection } from '../client/last-words.js'
 import { endsSoon, ImpatientRequests } from '../client/patience.js'
 import { LeaseReturns } from '../client/lease-returns.js'
 import { ObjectReader, type ReadMode } from '../client/object-reader.js'
@@ -323,7 +322,7 @@ export class StreamReader<Out = unknown> implements AsyncIterableIterator<Out>, 
     }
     const control = new ImpatientRequests(this.#core.connection)
     const puller = new ImpatientRequests(this.#connection)
-    const asking: Asking = work => overNewConnection(this.#core, work)
+    const asking: Asking = work => this.#core.removing(work)
     const lost = await discardStream(this.#core.connection, control, asking, puller, id, name, {
       idle: () => this.#calls.idle(),
       pulled: () => this.#feed.pulled ?? 0

@@ -1,3 +1,4 @@
+import type { ClientCore } from '../client/client-core.js'
 import type { Requester } from '../client/connection.js'
 import { deleteData, getData } from '../client/requests/metadata.js'
 import { dropNameOf } from '../client/requests/names.js'
@@ -35,16 +36,16 @@ export async function removeObject(
 }
 
 /**
- * The same for what could not be made whole because of `cause`. Never rejects. Where etcd has just not answered nobody waits
- * for it again.
+ * The same for what could not be made whole because of `cause`. Never rejects. Where etcd has just not answered only closing
+ * the client waits for it again.
  */
-export async function takeBack(
-  control: Requester,
-  asking: Asking,
-  id: ObjectId,
-  cause: unknown
-): Promise<void> {
-  const removed = control.extended ? deleteAlone(control, id) : removeObject(control, asking, id)
+export async function takeBack(core: ClientCore, id: ObjectId, cause: unknown): Promise<void> {
+  const { connection } = core
+  const removed = core.endsFirst(
+    connection.extended
+      ? deleteAlone(connection, id)
+      : removeObject(connection, work => core.removing(work), id)
+  )
   removed.catch(() => {})
   if ((cause as VineyardError).code !== 'ERR_VINEYARD_TIMEOUT') await removed.catch(() => {})
 }

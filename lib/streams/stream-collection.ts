@@ -1,5 +1,4 @@
 import type { Client } from '../client/client.js'
-import { overNewConnection } from '../client/last-words.js'
 import { createData } from '../client/requests/metadata.js'
 import { argumentError, checkClient, checkOptions, isJsonObject, isText, type Check } from '../options.js'
 import { isObjectId, objectIdToDecimal, type ObjectId } from '../protocol/ids.js'
@@ -71,7 +70,7 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
       if (options.name !== undefined) await nameObject(client, id, options.name)
       return new StreamCollection(client, await reader.metadata(id), streams)
     } catch (error) {
-      await takeBack(connection, work => overNewConnection(client.core, work), id, error)
+      await takeBack(client.core, id, error)
       throw error
     }
   }

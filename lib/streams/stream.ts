@@ -2,7 +2,6 @@ import { abortable } from '../abort.js'
 import type { Client } from '../client/client.js'
 import type { ClientCore } from '../client/client-core.js'
 import { Counters, type StreamStats } from '../client/counters.js'
-import { overNewConnection } from '../client/last-words.js'
 import { createData } from '../client/requests/metadata.js'
 import { createStream } from '../client/requests/streams.js'
 import { VineyardError } from '../errors.js'
@@ -225,7 +224,7 @@ export async function createStreamObject(
     if (name !== undefined) await nameObject(client, id, name)
     return await reader.metadata(id)
   } catch (error) {
-    await takeBack(connection, work => overNewConnection(client.core, work), id, error)
+    await takeBack(client.core, id, error)
     throw error
   }
 }

@@ -190,6 +190,15 @@ describe('While etcd is there and says nothing', () => {
     await goesOn()
   })
 
+  it('a stream that does not become persistent is taken back, though its client is closed at once', async () => {
+    const other = await bench.open(instance.socket, { timeout })
+    bench.cluster.etcd.freeze()
+    expect(await outcome(() => ByteStream.create(other, { name: 'nobody' }))).to.equal('TIMEOUT')
+    await other.close()
+    await goesOn()
+    expect(await a.list({ pattern: 'vineyard::ByteStream' })).to.deep.equal([])
+  })
+
   it('a writer names more memory than it had notes for', async () => {
     const stream = await ByteStream.create(a, { name: 'notes' })
     const writer = await stream.openWriter()

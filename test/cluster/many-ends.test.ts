@@ -39,6 +39,19 @@ describe('Many at once in a cluster', () => {
     expect(await client.list()).to.deep.equal([])
   })
 
+  it('readers of streams with names give them up', async () => {
+    const readers = await Promise.all((await named('read')).map(stream => stream.openReader()))
+    await Promise.all(readers.map(reader => reader.close()))
+    expect(await client.list()).to.deep.equal([])
+    const another = await bench.open(socket)
+    await Promise.all(
+      (await named('again')).map(async ({ id }) => (await ByteStream.open(another, id)).openReader())
+    )
+    await another.close()
+    expect(await client.list()).to.deep.equal([])
+    await named('after')
+  })
+
   it('ends of persistent streams are opened by two processes, and notice it when one is killed', async () => {
     const ids = (await named('ends')).map(({ id }) => id)
     const [some, others] = [ids.slice(0, count / 2), ids.slice(count / 2)]
