@@ -50,6 +50,7 @@ export async function takeBack(core: ClientCore, id: ObjectId, cause: unknown): 
   if ((cause as VineyardError).code !== 'ERR_VINEYARD_TIMEOUT') await removed.catch(() => {})
 }
 
-function deleteAlone(requests: Requester, id: ObjectId): Promise<void> {
+/** Deletes an object whoever refers to it, and none of its members. */
+export function deleteAlone(requests: Requester, id: ObjectId): Promise<void> {
   return deleteData(requests, [id], { force: true, deep: false })
 }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { Client } from '../client/client.js'
 import type { Requester } from '../client/connection.js'
 import { sumOfStats, type StreamStats } from '../client/counters.js'
-import { deleteData, getData } from '../client/requests/metadata.js'
+import { getData } from '../client/requests/metadata.js'
 import { dropNameOf } from '../client/requests/names.js'
 import { VineyardError } from '../errors.js'
 import type { Origin } from '../memory/lease-account.js'
@@ -16,7 +16,7 @@ import { MergedSource } from './merged-source.js'
 import { partitionOf, type PartitionOption } from './partition.js'
 import { PartitionedSink } from './partitioned-sink.js'
 import { ChunkReadable, checkReadStreamOptions, type ReadStreamOptions } from './readable.js'
-import { isTransientHere } from './removal.js'
+import { deleteAlone, isTransientHere } from './removal.js'
 import { readAhead } from './sharing.js'
 import type { VineyardStream } from './stream.js'
 import type { TypedReadable, TypedWritable } from './typed-streams.js'
@@ -140,8 +140,7 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     if (unnamed.status === 'rejected' && (unnamed.reason as VineyardError).code === 'ERR_VINEYARD_TIMEOUT')
       throw unnamed.reason
     const dropped = await Promise.allSettled(this.streams.map(stream => stream.drop()))
-    const remove = (requests: Requester): Promise<void> =>
-      deleteData(requests, [this.id], { force: true, deep: false })
+    const remove = (requests: Requester): Promise<void> => deleteAlone(requests, this.id)
     await (transient ? remove(core.connection) : core.inquire(remove))
     const failed = [unnamed, ...dropped].find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -2,12 +2,11 @@ import type { Connection, Requester } from '../client/connection.js'
 import { endsSoon } from '../client/patience.js'
 import { VineyardError } from '../errors.js'
 import { pullChunk } from '../client/requests/chunks.js'
-import { deleteData } from '../client/requests/metadata.js'
 import { dropNameOf } from '../client/requests/names.js'
 import { dropStream, openStream, readMode, stopStream } from '../client/requests/streams.js'
 import type { ObjectId } from '../protocol/ids.js'
 import { deletePresences, listPresences } from './presence.js'
-import { removeObject, type Asking } from './removal.js'
+import { deleteAlone, removeObject, type Asking } from './removal.js'
 import { deleteUnpushed } from './unpushed.js'
 
 /** What the reader of a stream knows that is being discarded. */
@@ -69,7 +68,7 @@ async function discardOnStore(
   const named = name === undefined ? undefined : unanswered(dropNameOf(control, name, stream))
   const [lost] = await Promise.all([
     unanswered(dropStream(control, stream)),
-    unanswered(deleteData(control, [stream], { force: true, deep: false })),
+    unanswered(deleteAlone(control, stream)),
     named
   ])
   return lost
