@@ -28,7 +28,9 @@ describe('Live screens', () => {
   let store: Store
   let client: Client
   let folder: string
-  const session = `vineyard-${process.pid}`
+  /** A tmux server of its own for each test: one that is still ending takes no new session. */
+  let session: string
+  let tests = 0
   const tmux = async (...args: string[]): Promise<string> =>
     (await run('tmux', ['-L', session, ...args])).stdout
   /** Looks at the terminal until it shows what is wanted; the watchdog is the test's. */
@@ -47,8 +49,12 @@ describe('Live screens', () => {
     store = await Store.start({ size: '64Mi', ui: {} })
     client = await connect(store.socket)
   })
-  afterEach(() => {
-    if (have('tmux')) execFile('tmux', ['-L', session, 'kill-server'], () => {})
+  beforeEach(() => {
+    session = `vineyard-${process.pid}-${(tests += 1)}`
+  })
+  afterEach(async () => {
+    // Fails where the test opened no terminal: then there is nothing to end.
+    if (have('tmux')) await tmux('kill-server').catch(() => {})
   })
   after(async () => {
     await client.close()
