@@ -42,7 +42,7 @@ export class ClientCore {
   /** For those that hang where the others do not. */
   readonly #turns = this.#newSideLine()
   /** For what is removed, perhaps while the client is being closed. */
-  readonly #removals = new SideLine(() => openImpatient(this.settings))
+  readonly #removals = new SideLine(() => openImpatient(this.settings), 0)
   /** Clients of the other instances of the cluster. */
   readonly #others = new Map<string, Promise<ClientCore>>()
   readonly #dependents = new Set<Dependent>()
