@@ -97,14 +97,16 @@ export interface Mapping {
 /** How far a step of a stream of zstd has got: bytes taken from the input, bytes written to the output. */
 export type ZstdProgress = [read: number, written: number]
 
-/** One stream of zstd. Each step goes on until the input has been taken or the output is full. Throws ERR_ZSTD. */
+/** Throws ERR_ZSTD. */
 export interface Compressor {
-  /** Holds some back for the next step, unless `flush`: then nothing is held back if the output has not become full. */
-  compress(input: Uint8Array, output: Uint8Array, flush: boolean): ZstdProgress
-  /** Begins a new stream. */
-  reset(): void
+  /**
+   * All of `input` as one frame at the beginning of `output`, whose length is returned. 131,591 bytes of room are enough for
+   * 131,072 of any kind; where they are not it throws.
+   */
+  compress(input: Uint8Array, output: Uint8Array): number
 }
 
+/** One stream of zstd, of one frame or several. A step goes on until the input has been taken or the output is full. Throws ERR_ZSTD. */
 export interface Decompressor {
   /** Holds nothing back that there was room for. */
   decompress(input: Uint8Array, output: Uint8Array): ZstdProgress

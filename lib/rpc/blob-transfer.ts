@@ -2,17 +2,18 @@
  * The bytes of blobs between frames (messages.md §11). As they are, one blob after the other; or compressed, each blob a
  * series of pieces: 8 bytes of length, little-endian, and so many bytes of zstd.
  */
-import type { Compressor } from '../native.js'
 import type { RawReceiver, TcpChannel } from './tcp-channel.js'
-import { compressors, decompressors } from './zstd.js'
+import { compress, giveBackDecompressor, takeDecompressor } from './zstd.js'
 
 /** So much is given to the socket, or to the compressor, at a time. */
 const sliceBytes = 1024 * 1024
 const lengthBytes = 8
 /** Upstream's receivers have a buffer of this size and do not check. */
 const maxPiece = 131_591
+/** So much becomes a piece, which even bytes that cannot be compressed have room in. */
+const frameBytes = 128 * 1024
 /** So many pieces are sent at a time: what a slice that cannot be compressed becomes. */
-const outPieces = 9
+const outPieces = sliceBytes / frameBytes
 
 /** A blob as pieces of memory, in order. */
 export type BlobBytes = readonly Uint8Array[]
@@ -35,59 +36,61 @@ function* slices(blob: BlobBytes): Generator<Uint8Array> {
   }
 }
 
-/** One stream of zstd over all blobs, flushed after each: its receiver has it then. */
+/**
+ * Each slice as pieces that are frames of their own: compressing them, and decompressing what has arrived whole, needs no
+ * copy of the bytes, as a window that goes on from one to the next does.
+ */
 async function sendCompressed(channel: TcpChannel, blobs: Iterable<BlobBytes>): Promise<void> {
-  const compressor = compressors.take()
-  const pieces = new PieceWriter(channel, compressor)
+  const pieces = new PieceWriter(channel)
   for (const blob of blobs) {
-    let left = blob.reduce((sum, { length }) => sum + length, 0)
     for (const slice of slices(blob)) {
-      left -= slice.length
-      await pieces.write(slice, left === 0)
+      await pieces.write(slice)
       // Compressing takes its time, and others wait for this thread.
       await new Promise(setImmediate)
     }
   }
-  compressors.giveBack(compressor)
+  await pieces.flush()
 }
 
-/** Compresses into pieces, and sends them. */
+/** Compresses into pieces, and sends many at a time; meanwhile it makes the next. */
 class PieceWriter {
   readonly #channel: TcpChannel
-  readonly #compressor: Compressor
-  readonly #out = Buffer.allocUnsafeSlow(outPieces * (lengthBytes + maxPiece))
+  #out = newOutput()
   #at = 0
+  /** What is on its way. */
+  #sent = newOutput()
+  #flushed = Promise.resolve()
 
-  constructor(channel: TcpChannel, compressor: Compressor) {
+  constructor(channel: TcpChannel) {
     this.#channel = channel
-    this.#compressor = compressor
   }
 
-  /** Sends what has become of `input`; with `flush` all of it, and what was held back. */
-  async write(input: Uint8Array, flush: boolean): Promise<void> {
-    for (let rest = input, more = true; more;) {
+  async write(slice: Uint8Array): Promise<void> {
+    for (let at = 0; at < slice.length; at += frameBytes) {
+      if (this.#at + lengthBytes + maxPiece > this.#out.length) await this.flush()
       const begin = this.#at + lengthBytes
-      const [read, written] = this.#compressor.compress(
-        rest,
-        this.#out.subarray(begin, begin + maxPiece),
-        flush
+      const length = compress(
+        slice.subarray(at, at + frameBytes),
+        this.#out.subarray(begin, begin + maxPiece)
       )
-      rest = rest.subarray(read)
-      more = flush ? written === maxPiece : rest.length > 0
-      if (written > 0) {
-        this.#out.writeBigUInt64LE(BigInt(written), this.#at)
-        this.#at = begin + written
-      }
-      if (!more || this.#at + lengthBytes + maxPiece > this.#out.length) await this.#send()
+      this.#out.writeBigUInt64LE(BigInt(length), this.#at)
+      this.#at = begin + length
     }
   }
 
-  async #send(): Promise<void> {
+  /** Sends what there is, when what was sent before is with the system. */
+  async flush(): Promise<void> {
+    if (this.#at === 0) return
+    await this.#flushed
     void this.#channel.sendRaw(this.#out.subarray(0, this.#at))
+    this.#flushed = this.#channel.flushed()
     this.#at = 0
-    // What comes next is written to the same place.
-    await this.#channel.flushed()
+    ;[this.#out, this.#sent] = [this.#sent, this.#out]
   }
+}
+
+function newOutput(): Buffer {
+  return Buffer.allocUnsafeSlow(outPieces * (lengthBytes + maxPiece))
 }
 
 /** Fills memory with the bytes of blobs that arrive as they are. */
@@ -128,7 +131,7 @@ export class PlainReceiver implements RawReceiver {
 /** Fills memory with the bytes of blobs that arrive compressed, as one stream of zstd or as a frame for each. */
 export class CompressedReceiver implements RawReceiver {
   readonly #plain: PlainReceiver
-  readonly #decompressor = decompressors.take()
+  readonly #decompressor = takeDecompressor()
   readonly #length = Buffer.alloc(lengthBytes)
   #lengthRead = 0
   /** Bytes of the current piece that have not come. */
@@ -147,7 +150,7 @@ export class CompressedReceiver implements RawReceiver {
     const count = Math.min(bytes.length, this.#left)
     this.#left -= count
     this.#decompress(bytes.subarray(0, count))
-    if (this.done) decompressors.giveBack(this.#decompressor)
+    if (this.done) giveBackDecompressor(this.#decompressor)
     return count
   }
 

@@ -6,27 +6,26 @@ import { native, type Compressor, type Decompressor } from '../native.js'
  */
 const level = -1
 
-/** Streams of zstd that are not in use. One has a megabyte or two, which are not touched anew for each transfer. */
-class Idle<Stream extends { reset(): void }> {
-  readonly #make: () => Stream
-  #idle: Stream | undefined
+/** Made when it is needed. Nothing of what it compresses stays in it. */
+let compressor: Compressor | undefined
 
-  constructor(make: () => Stream) {
-    this.#make = make
-  }
-
-  take(): Stream {
-    const stream = this.#idle ?? this.#make()
-    this.#idle = undefined
-    return stream
-  }
-
-  /** One whose user has failed is not given back. */
-  giveBack(stream: Stream): void {
-    stream.reset()
-    this.#idle = stream
-  }
+/** `input` as one frame at the beginning of `output`. Returns its length. */
+export function compress(input: Uint8Array, output: Uint8Array): number {
+  compressor ??= native.createCompressor(level)
+  return compressor.compress(input, output)
 }
 
-export const compressors = new Idle<Compressor>(() => native.createCompressor(level))
-export const decompressors = new Idle<Decompressor>(() => native.createDecompressor())
+/** One that is not in use. It has a megabyte or two, which are not touched anew for each transfer. */
+let idle: Decompressor | undefined
+
+export function takeDecompressor(): Decompressor {
+  const taken = idle ?? native.createDecompressor()
+  idle = undefined
+  return taken
+}
+
+/** One whose user has failed is not given back. */
+export function giveBackDecompressor(decompressor: Decompressor): void {
+  decompressor.reset()
+  idle = decompressor
+}

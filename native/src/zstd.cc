@@ -19,7 +19,7 @@ extern "C" {
 #include "errors.h"
 
 namespace {
-/** The two numbers that a step of a stream answers with; or throws what the library says. */
+/** The two numbers that a step of decompressing answers with; or throws what the library says. */
 Napi::Value Progress(const Napi::CallbackInfo& call, size_t status, const ZSTD_inBuffer& input,
                      const ZSTD_outBuffer& output) {
   napi_env env = call.Env();
@@ -62,8 +62,7 @@ int MaxCompression() {
 
 void Compressor::Define(EnvState& state) {
   using W = Wrap<Compressor>;
-  W::Define(state, "Compressor",
-            {W::Method<&Compressor::Compress>("compress"), W::Method<&Compressor::Reset>("reset")});
+  W::Define(state, "Compressor", {W::Method<&Compressor::Compress>("compress")});
 }
 
 napi_value Compressor::New(EnvState& state, int level) {
@@ -80,15 +79,13 @@ Compressor::~Compressor() {
 Napi::Value Compressor::Compress(const Napi::CallbackInfo& call) {
   ZSTD_inBuffer input{};
   ZSTD_outBuffer output{};
-  bool flush;
-  if (!ReadBuffers(call, &input, &output) || !ReadBoolean(call, 2, "flush", &flush)) return {};
-  const ZSTD_EndDirective mode = flush ? ZSTD_e_flush : ZSTD_e_continue;
-  return Progress(call, ZSTD_compressStream2(context_, &output, &input, mode), input, output);
-}
-
-Napi::Value Compressor::Reset(const Napi::CallbackInfo& call) {
-  ZSTD_CCtx_reset(context_, ZSTD_reset_session_only);
-  return call.Env().Undefined();
+  if (!ReadBuffers(call, &input, &output)) return {};
+  const size_t size = ZSTD_compress2(context_, output.dst, output.size, input.src, input.size);
+  if (ZSTD_isError(size)) {
+    ThrowError(call.Env(), "ERR_ZSTD", ZSTD_getErrorName(size));
+    return {};
+  }
+  return Napi::Number::New(call.Env(), static_cast<double>(size));
 }
 
 void Decompressor::Define(EnvState& state) {

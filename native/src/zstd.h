@@ -24,7 +24,6 @@ class Compressor {
 
  private:
   Napi::Value Compress(const Napi::CallbackInfo& call);
-  Napi::Value Reset(const Napi::CallbackInfo& call);
 
   ZSTD_CCtx_s* context_;
 };

@@ -2,16 +2,10 @@ import { randomFillSync } from 'node:crypto'
 import { expect } from 'chai'
 import { native, type Compressor, type Decompressor } from '#dist/native.js'
 
-/** All that a stream of zstd makes of `input` in outputs of `size` bytes. */
-function compressed(compressor: Compressor, input: Uint8Array, size: number): Buffer {
-  const outputs: Buffer[] = []
-  for (let rest = input; ;) {
-    const output = Buffer.alloc(size)
-    const [read, written] = compressor.compress(rest, output, true)
-    outputs.push(output.subarray(0, written))
-    rest = rest.subarray(read)
-    if (written < size) return Buffer.concat(outputs)
-  }
+/** `input` as one frame. */
+function compressed(compressor: Compressor, input: Uint8Array): Buffer {
+  const output = Buffer.alloc(input.length + Math.ceil(input.length / 256) + 519)
+  return output.subarray(0, compressor.compress(input, output))
 }
 
 function decompressed(decompressor: Decompressor, input: Uint8Array, size: number): Buffer {
@@ -35,9 +29,9 @@ describe('native zstd', () => {
     it(`gives back what it was given, in outputs of ${String(size)} bytes`, () => {
       const compressor = native.createCompressor(-1)
       const decompressor = native.createDecompressor()
-      // One stream, in which each part has come as soon as it has been flushed.
+      // One stream of frames.
       for (const part of [sample(3_000_000), Buffer.from('x'), sample(200_000)].slice(size === 7 ? 1 : 0)) {
-        const between = compressed(compressor, part, size)
+        const between = compressed(compressor, part)
         expect(decompressed(decompressor, between, size).equals(part)).to.be.true
       }
     })
@@ -45,7 +39,7 @@ describe('native zstd', () => {
 
   it('compresses on every level up to 1', () => {
     for (const level of [-5, -1, 0, 1]) {
-      const between = compressed(native.createCompressor(level), Buffer.alloc(100_000, 'abc'), 100_000)
+      const between = compressed(native.createCompressor(level), Buffer.alloc(100_000, 'abc'))
       expect(between.length).to.be.below(30_000)
       expect(decompressed(native.createDecompressor(), between, 1000).toString()).to.equal('abc'.repeat(33_333) + 'a') // prettier-ignore
     }
@@ -55,18 +49,30 @@ describe('native zstd', () => {
     expect(() => native.createCompressor('1' as never)).to.throw(TypeError)
   })
 
-  it('holds back what is not flushed, and what has no room', () => {
-    const compressor = native.createCompressor(1)
-    const [none, output] = [new Uint8Array(0), new Uint8Array(1000)]
-    expect(compressor.compress(Buffer.from('held back'), output, false)).to.deep.equal([9, 0])
-    const [read, written] = compressor.compress(none, output, true)
-    expect([read, written > 0]).to.deep.equal([0, true])
+  it('holds back what has no room', () => {
+    const between = compressed(native.createCompressor(1), Buffer.from('held back'))
     const decompressor = native.createDecompressor()
-    const some = new Uint8Array(4)
-    expect(decompressor.decompress(output.subarray(0, written), some)).to.deep.equal([written, 4])
+    const [none, some] = [new Uint8Array(0), new Uint8Array(4)]
+    expect(decompressor.decompress(between, some)[1]).to.equal(4)
     expect(decompressor.decompress(none, some)).to.deep.equal([0, 4])
     expect(decompressor.decompress(none, some)).to.deep.equal([0, 1])
     expect(Buffer.from(some).toString()).to.equal('kbac')
+  })
+
+  it('makes a frame that always has room in what a piece may have, or none', () => {
+    const compressor = native.createCompressor(-1)
+    const random = randomFillSync(Buffer.alloc(131_072))
+    const output = Buffer.alloc(131_591)
+    const length = compressor.compress(random, output)
+    expect(length).to.be.within(random.length, output.length)
+    expect(decompressed(native.createDecompressor(), output.subarray(0, length), 131_072).equals(random)).to
+      .be.true
+    expect(() => compressor.compress(random, output.subarray(0, 1000)))
+      .to.throw()
+      .with.property('code', 'ERR_ZSTD')
+    // It has not kept anything of that.
+    expect(decompressed(native.createDecompressor(), compressed(compressor, random), 131_072).equals(random))
+      .to.be.true
   })
 
   it('refuses what is not zstd, and begins anew after reset()', () => {
@@ -76,10 +82,7 @@ describe('native zstd', () => {
       .to.throw()
       .with.property('code', 'ERR_ZSTD')
     decompressor.reset()
-    const compressor = native.createCompressor(1)
-    compressor.compress(garbage, Buffer.alloc(100), false)
-    compressor.reset()
-    const between = compressed(compressor, Buffer.from('text'), 100)
+    const between = compressed(native.createCompressor(1), Buffer.from('text'))
     expect(decompressed(decompressor, between, 100).toString()).to.equal('text')
   })
 
@@ -95,13 +98,12 @@ describe('native zstd', () => {
       new DataView(new ArrayBuffer(1)),
       new Int8Array(1)
     ]) {
-      expect(() => compressor.compress(wrong as never, bytes, true)).to.throw(TypeError)
-      expect(() => compressor.compress(bytes, wrong as never, true)).to.throw(TypeError)
+      expect(() => compressor.compress(wrong as never, bytes)).to.throw(TypeError)
+      expect(() => compressor.compress(bytes, wrong as never)).to.throw(TypeError)
       expect(() => decompressor.decompress(wrong as never, bytes)).to.throw(TypeError)
       expect(() => decompressor.decompress(bytes, wrong as never)).to.throw(TypeError)
     }
-    expect(() => compressor.compress(bytes, bytes, 1 as never)).to.throw(TypeError)
     expect(() => decompressor.decompress.call(compressor as never, bytes, bytes)).to.throw(TypeError)
-    expect(() => { compressor.reset.call({} as never) }).to.throw(TypeError) // prettier-ignore
+    expect(() => { decompressor.reset.call({} as never) }).to.throw(TypeError) // prettier-ignore
   })
 })
