@@ -191,6 +191,11 @@ export interface NativeAddon {
    * end has had no room for what waits to be sent. Throws NativeError: EBADF, ENOTSOCK, EOPNOTSUPP.
    */
   limitUnacknowledged(fd: number, ms: number): void
+  /**
+   * SO_RCVLOWAT: a socket is readable when so many bytes have arrived, or when nothing more can. The kernel may take less for
+   * it. Throws NativeError: EBADF, ENOTSOCK.
+   */
+  receiveAtLeast(fd: number, bytes: number): void
   /** `level`: at most 1, less than 0 for speed. */
   createCompressor(level: number): Compressor
   createDecompressor(): Decompressor

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { native, type Channel, type ChannelHandlers, type NativeError } from '../native.js'
+import { Gathering } from './gathering.js'
 
 const headerBytes = 8
 /** More of an unfinished frame is reported. */
@@ -68,6 +69,7 @@ export class TcpChannel implements FrameChannel {
   #closed = false
   #error: NativeError | null = null
   #room: { promise: Promise<void>; settle: () => void } | undefined
+  readonly #gathering: Gathering
   #onSilence = (): void => {}
 
   /**
@@ -77,12 +79,15 @@ export class TcpChannel implements FrameChannel {
   constructor(socket: Socket, maxFrame: number) {
     this.#socket = socket
     this.#maxFrame = maxFrame
+    this.#gathering = new Gathering(socket)
     socket.setNoDelay(true)
     // Nothing is read, and no end is lost, before start().
     socket.pause()
     socket.on('error', error => (this.#error = error as NativeError))
     socket.once('close', () => this.#lost(this.#error))
-    socket.on('timeout', () => this.#onSilence())
+    socket.on('timeout', () => {
+      if (!this.#gathering.relax()) this.#onSilence()
+    })
   }
 
   start(handlers: ChannelHandlers): void {
@@ -156,7 +161,7 @@ export class TcpChannel implements FrameChannel {
   /** Calls back when no byte has moved for `ms`, in either direction; 0 ends that. */
   limitSilence(ms: number, onSilence = (): void => {}): void {
     this.#onSilence = onSilence
-    this.#socket.setTimeout(ms)
+    this.#gathering.limitSilence(ms)
   }
 
   /**
@@ -233,6 +238,7 @@ export class TcpChannel implements FrameChannel {
     this.#receive(bytes)
     const last = this.#chunks.length - 1
     if (last >= 0) this.#chunks[last] = Buffer.from(this.#chunks[last] as Buffer)
+    this.#expect()
   }
 
   /** Memory that what arrives next can be read into, if it is known to be the bytes of a blob. */
@@ -244,6 +250,11 @@ export class TcpChannel implements FrameChannel {
   filled(count: number): void {
     this.#receiver?.sink.filled?.(count)
     this.#parse()
+    this.#expect()
+  }
+
+  #expect(): void {
+    if (!this.#closed) this.#gathering.expect(this.room?.length ?? 0)
   }
 
   #receive(bytes: Buffer): void {

@@ -232,6 +232,13 @@ Napi::Value LimitAcknowledgement(const Napi::CallbackInfo& call) {
   return Done(call, LimitUnacknowledged(fd, static_cast<unsigned>(ms)));
 }
 
+Napi::Value Gather(const Napi::CallbackInfo& call) {
+  int fd;
+  int64_t bytes;
+  if (!ReadDescriptor(call, 0, &fd) || !ReadInteger(call, 1, "bytes", 1, INT_MAX, &bytes)) return {};
+  return Done(call, ReceiveAtLeast(fd, static_cast<int>(bytes)));
+}
+
 Napi::Value CreateCompressor(const Napi::CallbackInfo& call) {
   int64_t level;
   if (!ReadInteger(call, 0, "level", MinCompression(), MaxCompression(), &level)) return {};
@@ -300,6 +307,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<DetachView>(*state, exports, "detach");
   Export<DetachOwn>(*state, exports, "detachOwn");
   Export<Acknowledge>(*state, exports, "quickAck");
+  Export<Gather>(*state, exports, "receiveAtLeast");
   Export<LimitAcknowledgement>(*state, exports, "limitUnacknowledged");
   Export<CreateCompressor>(*state, exports, "createCompressor");
   Export<CreateDecompressor>(*state, exports, "createDecompressor");

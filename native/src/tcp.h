@@ -8,3 +8,6 @@ SystemError QuickAck(int socket);
 /** How long what was sent may go unacknowledged, or unread by the other end, before the connection is given
  * up. */
 SystemError LimitUnacknowledged(int socket, unsigned ms);
+
+/** The socket is readable when so much has arrived, or nothing more can. */
+SystemError ReceiveAtLeast(int socket, int bytes);
