@@ -32,8 +32,16 @@ export class LabelledNotes implements ProducerNotes {
     label(this.#connection, this.ids[0], { [unpushedLabel]: format(this.#unpushed) }).catch(() => {})
   }
 
-  remove(blobs: readonly ObjectId[]): void {
-    for (const blob of blobs) this.#unpushed.delete(blob)
+  pushing(): void {
+    // Of a chunk that is queued nothing is noted: that would be a further request for each.
+  }
+
+  pushed(parts: readonly ObjectId[]): void {
+    this.remove(parts)
+  }
+
+  remove(parts: readonly ObjectId[]): void {
+    for (const part of parts) this.#unpushed.delete(part)
   }
 
   close(): Promise<readonly ObjectId[]> {

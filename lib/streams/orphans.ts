@@ -7,10 +7,10 @@ import { lifeOf, processLifeOf } from '../memory/identity.js'
 import { native } from '../native.js'
 import type { Metadata } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
-import { deletePresences, listPresences, type Presence } from './presence.js'
+import { deletePresences, isAbandoned, listPresences, type Presence } from './presence.js'
 import { listNotes } from './notes-object.js'
 import { pullToTheEnd } from './teardown.js'
-import { deleteUnpushed, readNotes } from './unpushed.js'
+import { deleteQueued, deleteUnpushed, readNotes } from './unpushed.js'
 
 /**
  * Frees what the dead have left on a vineyardd and can be told apart: their leases, and what is queued in streams both of
@@ -32,7 +32,7 @@ export async function sweep(core: ClientCore): Promise<void> {
     for (const [stream, ends] of endsOf) {
       if (streams.has(stream) && isAbandoned(ends)) await sweepStream(core, stream, ends)
     }
-    await sweepNotes(connection, streams)
+    await sweepNotes(connection, streams, endsOf)
     await deletePresences(
       connection,
       presences
@@ -66,21 +66,19 @@ function isForsaken({ id, owner, holdsName }: Metadata): boolean {
 }
 
 /** Frees what dead producers had allocated of streams that have been dropped since, and their notes. */
-async function sweepNotes(connection: Connection, streams: ReadonlySet<ObjectId>): Promise<void> {
+async function sweepNotes(
+  connection: Connection,
+  streams: ReadonlySet<ObjectId>,
+  endsOf: ReadonlyMap<ObjectId, readonly Presence[]>
+): Promise<void> {
   const notes = await listNotes(connection)
   for (const meta of notes) {
     const { id, stream, owner } = meta
     if (streams.has(stream as ObjectId) || typeof owner !== 'string' || lifeOf(owner) !== 'dead') continue
-    const unpushed = await readNotes(connection, [meta])
-    await deleteData(connection, [...unpushed.keys(), id], { force: false, deep: true })
+    const noted = await readNotes(connection, [meta])
+    if (isAbandoned(endsOf.get(stream as ObjectId) ?? [])) await deleteQueued(connection, noted)
+    await deleteData(connection, [...noted.unpushed.keys(), id], { force: false, deep: true })
   }
-}
-
-/** Nobody can open it any more: each end is opened once. */
-function isAbandoned(ends: readonly Presence[]): boolean {
-  return (['producer', 'consumer'] as const).every(each =>
-    ends.some(({ end, owner }) => end === each && lifeOf(owner) === 'dead')
-  )
 }
 
 async function sweepStream(core: ClientCore, stream: ObjectId, ends: readonly Presence[]): Promise<void> {

@@ -14,6 +14,7 @@
  */
 import type { Connection, Requester } from '../client/connection.js'
 import { createData, deleteData, getData, label, listAll } from '../client/requests/metadata.js'
+import { lifeOf } from '../memory/identity.js'
 import type { Metadata } from '../objects/model.js'
 import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import { labelsOf, labelText } from './labels.js'
@@ -68,6 +69,13 @@ export async function listPresences(
 export async function getPresence(connection: Requester, id: ObjectId): Promise<Presence | undefined> {
   const [meta] = await getData(connection, [id])
   return meta && readPresence(meta)
+}
+
+/** Whether both ends of a stream are known to be dead. Nobody can open it any more: each end is opened once. */
+export function isAbandoned(ends: readonly Presence[]): boolean {
+  return (['producer', 'consumer'] as const).every(each =>
+    ends.some(({ end, owner }) => end === each && lifeOf(owner) === 'dead')
+  )
 }
 
 /** Changes what the other end looks for in a presence; only its owner does, so nothing gets lost. */

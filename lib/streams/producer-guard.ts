@@ -49,6 +49,7 @@ export class ProducerGuard {
     this.#stream = stream
     this.#window = window
     this.#peer = new PeerGuard(core, stream, 'producer', why => this.#onConsumerGone(why))
+    window.onForgotten = parts => this.#notes?.remove(parts)
   }
 
   static async open(
@@ -98,9 +99,19 @@ export class ProducerGuard {
     this.#begun += 1
   }
 
-  /** Blobs that have been pushed, or freed. */
-  settled(blobs: readonly ObjectId[]): void {
-    this.#notes?.remove(blobs)
+  /** Names what a chunk was made of that is pushed next, for the case that its consumer dies as well. */
+  pushing(parts: readonly ObjectId[]): void {
+    this.#notes?.pushing(parts)
+  }
+
+  /** The server has that chunk: it is for its consumer to free. */
+  pushed(parts: readonly ObjectId[]): void {
+    this.#notes?.pushed(parts)
+  }
+
+  /** What was allocated, or made, and has been freed. */
+  settled(parts: readonly ObjectId[]): void {
+    this.#notes?.remove(parts)
   }
 
   /** Ends the stream as failed, and looks whether anybody is left to read what was pushed. */

@@ -3,22 +3,34 @@ import type { Connection } from '../client/connection.js'
 import type { Region } from '../memory/region.js'
 import { isBlobId, objectIdFromBigInt, objectIdToBigInt, type ObjectId } from '../protocol/ids.js'
 import { createNotes, namesMember } from './notes-object.js'
-import type { ProducerNotes, Unpushed } from './producer-notes.js'
+import type { Noted, ProducerNotes } from './producer-notes.js'
 
-/** So many blobs have a place in one object of notes: 4 KiB. */
+/** So many objects have a place in one object of notes: 4 KiB. */
 const pageSlots = 256
-/** The id of a blob, and the number of its chunk plus 1, or 0: two little-endian integers of 64 bits. */
+/** An id, and what the object is: two little-endian integers of 64 bits. */
 const slotBytes = 16
 const emptySlot = new Uint8Array(slotBytes)
+/** So many parts of queued chunks are named at most, in 64 KiB: 256 chunks of 7 columns, or 4096 blobs. */
+const maxQueuedParts = 16 * pageSlots
 
-/** Where a blob is named. */
+/** What an object is: a part of a queued chunk, or a blob of the chunk with this number, or of an uncertain one. */
+type Kind = 'queued' | number | undefined
+
+const queuedWord = 2n ** 64n - 1n
+
+/** The number of the chunk plus 1, or 0. */
+function wordOf(kind: Kind): bigint {
+  return kind === 'queued' ? queuedWord : BigInt(kind ?? -1) + 1n
+}
+
+/** Where an object is named. */
 interface Slot {
   region: Region
   offset: number
 }
 
 /**
- * Notes in shared memory: naming a blob takes no request. The memory is a blob that is never sealed: a server that spills
+ * Notes in shared memory: naming an object takes no request. The memory is a blob that is never sealed: a server that spills
  * what is sealed to a disk would give the memory to somebody else.
  */
 export class SharedNotes implements ProducerNotes {
@@ -27,8 +39,11 @@ export class SharedNotes implements ProducerNotes {
   readonly #stream: ObjectId
   readonly #free: Slot[] = []
   readonly #named = new Map<ObjectId, Slot>()
-  /** Blobs that wait for a further page. */
-  readonly #unnamed: Unpushed = new Map()
+  /** What waits for a further page. */
+  readonly #unnamed = new Map<ObjectId, Kind>()
+  /** Chunks that are named as queued, each as what it is made of, oldest first. */
+  readonly #queued = new Set<readonly ObjectId[]>()
+  #queuedParts = 0
   #growing: Promise<void> | undefined
   #closed = false
 
@@ -45,25 +60,39 @@ export class SharedNotes implements ProducerNotes {
   }
 
   add(blobs: readonly ObjectId[], chunk: number | undefined): void {
-    if (this.#isClosed) return
-    for (const blob of blobs) {
-      const slot = this.#named.get(blob) ?? this.#free.pop()
-      if (slot === undefined) this.#unnamed.set(blob, chunk)
-      else {
-        this.#unnamed.delete(blob)
-        this.#name(blob, chunk, slot)
-      }
-    }
-    if (this.#unnamed.size > 0) this.#growing ??= this.#grow().finally(() => (this.#growing = undefined))
+    this.#nameAll(blobs, chunk)
   }
 
-  remove(blobs: readonly ObjectId[]): void {
+  pushing(parts: readonly ObjectId[]): void {
+    if (parts.length > maxQueuedParts) return
+    // A consumer that lives needs to know of the blobs until the server has the chunk, with its number.
+    this.#nameAll(
+      parts.filter(part => !this.#named.has(part) && !this.#unnamed.has(part)),
+      'queued'
+    )
+  }
+
+  pushed(parts: readonly ObjectId[]): void {
     if (this.#isClosed) return
-    for (const blob of blobs) {
-      this.#unnamed.delete(blob)
-      const slot = this.#named.get(blob)
+    if (parts.length > maxQueuedParts) return this.remove(parts)
+    this.#queued.add(parts)
+    this.#queuedParts += parts.length
+    // The oldest have most likely been consumed: a window asks only when it is full.
+    for (const oldest of this.#queued) {
+      if (this.#queuedParts <= maxQueuedParts) break
+      this.remove(oldest)
+    }
+    this.#nameAll(parts, 'queued')
+  }
+
+  remove(parts: readonly ObjectId[]): void {
+    if (this.#isClosed) return
+    if (this.#queued.delete(parts)) this.#queuedParts -= parts.length
+    for (const part of parts) {
+      this.#unnamed.delete(part)
+      const slot = this.#named.get(part)
       if (slot === undefined) continue
-      this.#named.delete(blob)
+      this.#named.delete(part)
       slot.region.put(slot.offset, emptySlot)
       this.#free.push(slot)
     }
@@ -76,15 +105,18 @@ export class SharedNotes implements ProducerNotes {
   }
 
   /** What the memory of an object of notes says. */
-  static read(bytes: Uint8Array): Unpushed {
-    const unpushed: Unpushed = new Map()
+  static read(bytes: Uint8Array): Noted {
+    const noted: Noted = { unpushed: new Map(), queued: new Set() }
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (let offset = 0; offset + slotBytes <= bytes.length; offset += slotBytes) {
-      const blob = objectIdFromBigInt(view.getBigUint64(offset, true))
-      const chunk = Number(view.getBigUint64(offset + 8, true)) - 1
-      if (isBlobId(blob)) unpushed.set(blob, chunk < 0 ? undefined : chunk)
+      const named = view.getBigUint64(offset, true)
+      if (named === 0n) continue
+      const id = objectIdFromBigInt(named)
+      const word = view.getBigUint64(offset + 8, true)
+      if (word === queuedWord) noted.queued.add(id)
+      else if (isBlobId(id)) noted.unpushed.set(id, word === 0n ? undefined : Number(word) - 1)
     }
-    return unpushed
+    return noted
   }
 
   /** Its memory may be another's then, or not be mapped any more. */
@@ -92,13 +124,26 @@ export class SharedNotes implements ProducerNotes {
     return this.#closed || this.#connection.closed
   }
 
-  #name(blob: ObjectId, chunk: number | undefined, slot: Slot): void {
+  #nameAll(ids: readonly ObjectId[], kind: Kind): void {
+    if (this.#isClosed) return
+    for (const id of ids) {
+      const slot = this.#named.get(id) ?? this.#free.pop()
+      if (slot === undefined) this.#unnamed.set(id, kind)
+      else {
+        this.#unnamed.delete(id)
+        this.#name(id, kind, slot)
+      }
+    }
+    if (this.#unnamed.size > 0) this.#growing ??= this.#grow().finally(() => (this.#growing = undefined))
+  }
+
+  #name(id: ObjectId, kind: Kind, slot: Slot): void {
     const bytes = new Uint8Array(slotBytes)
     const view = new DataView(bytes.buffer)
-    view.setBigUint64(0, objectIdToBigInt(blob), true)
-    view.setBigUint64(8, BigInt(chunk ?? -1) + 1n, true)
+    view.setBigUint64(0, objectIdToBigInt(id), true)
+    view.setBigUint64(8, wordOf(kind), true)
     slot.region.put(slot.offset, bytes)
-    this.#named.set(blob, slot)
+    this.#named.set(id, slot)
   }
 
   /** Until it has succeeded a death leaves what has no place, as one between an allocation and its reply does. */
@@ -107,15 +152,15 @@ export class SharedNotes implements ProducerNotes {
       while (this.#unnamed.size > 0) {
         await this.#addPage()
         if (this.#isClosed) return
-        for (const [blob, chunk] of this.#unnamed) {
+        for (const [id, kind] of this.#unnamed) {
           const slot = this.#free.pop()
           if (slot === undefined) break
-          this.#unnamed.delete(blob)
-          this.#name(blob, chunk, slot)
+          this.#unnamed.delete(id)
+          this.#name(id, kind, slot)
         }
       }
     } catch {
-      // No memory, or no connection: the next blob tries again.
+      // No memory, or no connection: the next one that has no place tries again.
     }
   }
 

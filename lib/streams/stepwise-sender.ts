@@ -68,7 +68,7 @@ export class StepwiseSender implements ChunkSender {
       this.#guard?.settled(blobs)
       throw error
     }
-    return this.#follow(this.#finish(begun, bytes), bytes, begun.parts, blobs)
+    return this.#follow(this.#finish(begun, bytes), bytes, begun.parts)
   }
 
   async sendObject(id: ObjectId, bytes: number, signal: AbortSignal): Promise<Sent> {
@@ -89,7 +89,8 @@ export class StepwiseSender implements ChunkSender {
       throw error
     }
     const sealed = sealBuffer(this.#connection, blob.id)
-    return this.#follow(this.#pushMade(blob.id, sealed, blob.size), blob.size, [blob.id], [blob.id])
+    const parts = [blob.id]
+    return this.#follow(this.#pushMade(blob.id, sealed, blob.size, parts), blob.size, parts)
   }
 
   async drain(): Promise<void> {
@@ -114,7 +115,7 @@ export class StepwiseSender implements ChunkSender {
 
   async #finish(begun: BegunObject, bytes: number): Promise<Accepted> {
     const made = begun.finish()
-    return this.#pushMade(begun.id ?? made, made, bytes)
+    return this.#pushMade(begun.id ?? made, made, bytes, begun.parts)
   }
 
   /**
@@ -124,7 +125,8 @@ export class StepwiseSender implements ChunkSender {
   async #pushMade(
     made: ObjectId | Promise<ObjectId>,
     sealed: Promise<unknown>,
-    bytes: number
+    bytes: number,
+    parts: readonly ObjectId[]
   ): Promise<Accepted> {
     const before = this.#pushSent
     let pushSent = (): void => {}
@@ -134,6 +136,7 @@ export class StepwiseSender implements ChunkSender {
     let sent = false
     try {
       id = await made
+      this.#guard?.pushing(parts)
       await before
       if (this.#failure !== undefined) throw this.#failure.error
       sent = !this.#connection.closed
@@ -155,13 +158,17 @@ export class StepwiseSender implements ChunkSender {
   }
 
   /** What the writer is told of a chunk that has been filled: at once, or where nothing overlaps when it has been accepted. */
-  async #follow(
-    work: Promise<Accepted>,
-    bytes: number,
-    parts: readonly ObjectId[],
-    blobs: readonly ObjectId[]
-  ): Promise<Sent> {
-    const settled = work.finally(() => this.#guard?.settled(blobs))
+  async #follow(work: Promise<Accepted>, bytes: number, parts: readonly ObjectId[]): Promise<Sent> {
+    const settled = work.then(
+      accepted => {
+        this.#guard?.pushed(parts)
+        return accepted
+      },
+      (error: unknown) => {
+        this.#guard?.settled(parts)
+        throw error
+      }
+    )
     if (!this.#overlaps) {
       const { id, bytes: counted } = await settled
       this.#guard?.begun()

@@ -159,6 +159,8 @@ export class PolledWindow implements Window {
   readonly #counters: Counters
   readonly #outstanding: Outstanding[] = []
   #bytes = 0
+  /** Told what a chunk was made of that was consumed, or refused. */
+  onForgotten: (parts: readonly ObjectId[]) => void = () => {}
   /** How many chunks the next question is about: more while the consumer is fast, because each costs the server something. */
   #stride = 1
 
@@ -265,7 +267,7 @@ export class PolledWindow implements Window {
   /** Nothing but empty blobs: there is no way to know. False if there is not even one. */
   #forgetAll(): boolean {
     const some = this.#outstanding.length > 0
-    this.#outstanding.length = 0
+    for (const { parts } of this.#outstanding.splice(0)) this.onForgotten(parts)
     this.#bytes = 0
     return some
   }
@@ -274,6 +276,9 @@ export class PolledWindow implements Window {
   #forget(chunk: Outstanding, most: number): void {
     const index = this.#outstanding.indexOf(chunk)
     const first = Math.max(0, index + 1 - most)
-    for (const { bytes } of this.#outstanding.splice(first, index + 1 - first)) this.#bytes -= bytes
+    for (const { bytes, parts } of this.#outstanding.splice(first, index + 1 - first)) {
+      this.#bytes -= bytes
+      this.onForgotten(parts)
+    }
   }
 }

@@ -58,3 +58,21 @@ export interface ManyEndsJob {
 
 export type ManyEndsReport =
   { ready: true } | { opened: number; within: number } | { failed: string | undefined }
+
+/** Work for one end of a stream, or for both in one process, that is to be killed afterwards. */
+export interface BothEndsJob {
+  socket: string
+  stream: string
+  kind: 'batches' | 'bytes'
+  /** Of one chunk. */
+  bytes: number
+  window?: Partial<WindowLimits>
+  /** Objects that exist, to be appended before the chunks. */
+  appended?: readonly string[]
+  /** How many chunks the producer appends; undefined where this is not the producer. */
+  writes?: number
+  /** How many the consumer pulls; undefined where this is not the consumer. */
+  reads?: number
+  /** It pulls ids, not values. */
+  ids?: boolean
+}
