@@ -20,7 +20,8 @@ const losses = {
 /**
  * What a producer does on a vineyardd for the case that its consumer dies, or it does itself. What cannot be helped there:
  * a producer that is killed between the allocation of a blob and the moment when it reads the reply leaves that blob, because
- * nobody can list blobs that are not sealed; what it leaves where its consumer is dead as well, or foreign, or never came;
+ * nobody can list blobs that are not sealed; what it leaves where its consumer is foreign or never came, or where that is
+ * dead as well and its notes had no place for it;
  * the members of chunks whose writer had ended before their consumer was killed, because the server deletes their chunks,
  * the only way to them; a chunk whose push was lost on the way with the writer's connection, since a reader may have it; and
  * what a writer was making that lost all its connections, until its thread has ended.

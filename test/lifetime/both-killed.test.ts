@@ -103,7 +103,7 @@ describe('The death of both ends, on a vineyardd', () => {
   it('leaves a chunk to a third process that looks at it', async () => {
     const stream = await RecordBatchStream.create(client)
     const { end, pulled } = await start(stream, 'batches', { writes: 5, reads: 1, ids: true })
-    const value = (await client.get(pulled[0]!, { zeroCopy: true })) as RecordBatch
+    const value = await client.get<RecordBatch>(pulled[0]!, { zeroCopy: true })
     await kill(end)
     await sweep()
     await memoryReturns(client, inUse + bytes)
@@ -122,7 +122,7 @@ describe('The death of both ends, on a vineyardd', () => {
     await kill(end)
     await sweep()
     await memoryReturns(client, inUse + bytes)
-    expect(Buffer.alloc(bytes, 0).equals((await client.get(pulled[0]!)) as Uint8Array)).to.equal(true)
+    expect(Buffer.alloc(bytes, 0).equals(await client.get<Uint8Array>(pulled[0]!))).to.equal(true)
     await client.delete(lease)
     await memoryReturns(client, inUse)
     await stream.drop()
@@ -135,7 +135,7 @@ describe('The death of both ends, on a vineyardd', () => {
     await kill(end)
     await sweep()
     await memoryReturns(client, inUse + bytes)
-    expect(numberOf((await client.get(pulled[0]!)) as RecordBatch)).to.equal(0)
+    expect(numberOf(await client.get<RecordBatch>(pulled[0]!))).to.equal(0)
     await client.delete(pulled[0]!)
     await memoryReturns(client, inUse)
     await stream.drop()
@@ -151,7 +151,7 @@ describe('The death of both ends, on a vineyardd', () => {
       await kill(end)
       await sweep()
       await memoryReturns(client, inUse + 2 * bytes)
-      expect(numberOf((await client.get(id)) as RecordBatch)).to.equal(id === persistent ? 2 : 1)
+      expect(numberOf(await client.get<RecordBatch>(id))).to.equal(id === persistent ? 2 : 1)
       await own.drop()
     }
     await client.delete([transient!, persistent!])
