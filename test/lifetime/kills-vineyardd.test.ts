@@ -241,19 +241,21 @@ describe('The death of a peer, on a vineyardd', () => {
     })
   })
 
-  it('of both ends is cleaned up by the next client', async () => {
-    const stream = await RecordBatchStream.create(client)
-    const consumer = consume(stream, { holdAfter: 0 })
-    await until(consumer, 'holding')
-    const producer = produce(stream, { haltInsteadOf: 'seal_request' })
-    await until(producer, 'halted')
-    await Promise.all([consumer.kill(), producer.kill()])
-    expect((await client.status()).memoryUsage).to.be.greaterThan(2 * 64 * kib)
-    const next = await connect(server.socket)
-    await memoryReturns(client, 0)
-    await next.close()
-    await stream.drop()
-  })
+  for (const moment of ['seal_request', 'create_datas_request', 'push_next_stream_chunk_request']) {
+    it(`of both ends is cleaned up by the next client, when it comes before a ${moment}`, async () => {
+      const stream = await RecordBatchStream.create(client)
+      const consumer = consume(stream, { holdAfter: 0 })
+      await until(consumer, 'holding')
+      const producer = produce(stream, { haltInsteadOf: moment })
+      await until(producer, 'halted')
+      await Promise.all([consumer.kill(), producer.kill()])
+      expect((await client.status()).memoryUsage).to.be.greaterThan(2 * 64 * kib)
+      const next = await connect(server.socket)
+      await memoryReturns(client, 0)
+      await next.close()
+      await stream.drop()
+    })
+  }
 
   it('leaves leases that the next client gives back', async () => {
     const id = await client.put(numberedBatch(0, 64 * kib))
