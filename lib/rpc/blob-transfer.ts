@@ -49,7 +49,7 @@ async function sendCompressed(channel: TcpChannel, blobs: Iterable<BlobBytes>): 
       await new Promise(setImmediate)
     }
   }
-  await pieces.flush()
+  await pieces.end()
 }
 
 /** Compresses into pieces, and sends many at a time; meanwhile it makes the next. */
@@ -86,6 +86,12 @@ class PieceWriter {
     this.#flushed = this.#channel.flushed()
     this.#at = 0
     ;[this.#out, this.#sent] = [this.#sent, this.#out]
+  }
+
+  /** Sends what is left. From then on the other end is waited for, which is timed otherwise. */
+  async end(): Promise<void> {
+    await this.flush()
+    await this.#flushed
   }
 }
 

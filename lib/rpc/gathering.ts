@@ -8,9 +8,12 @@ import { descriptorOf } from './socket-descriptor.js'
  */
 const gatheredBytes = 512 * 1024
 
+/** After this part of the time single bytes count again: silence is noticed later by as much at most. */
+const gatheringShare = 1 / 16
+
 /**
  * Lets a socket gather a good part of a blob before it becomes readable. That hides whether anything moves at all, so the
- * socket's timer for silence is kept here as well: after half of the time single bytes count again.
+ * socket's timer for silence is kept here as well: it first looks whether there are fewer bytes than were waited for.
  */
 export class Gathering {
   readonly #socket: Socket
@@ -32,15 +35,15 @@ export class Gathering {
   /** So many bytes of a blob are still to come, 0 if what comes next is something else. To be called after each read. */
   expect(bytes: number): void {
     this.#setLeast(bytes < gatheredBytes ? 1 : gatheredBytes)
-    const ms = this.#least > 1 ? this.#silence / 2 : this.#silence
+    const ms = this.#least > 1 ? this.#silence * gatheringShare : this.#silence
     if (ms !== this.#timed) this.#time(ms)
   }
 
-  /** After 'timeout': whether less than was waited for may have come. It is read now, and has the other half of the time. */
+  /** After 'timeout': whether less than was waited for may have come. It is read now; the rest of the time begins. */
   relax(): boolean {
     if (this.#least === 1) return false
     this.#setLeast(1)
-    this.#time(this.#silence / 2)
+    this.#time(this.#silence * (1 - gatheringShare))
     return true
   }
 
