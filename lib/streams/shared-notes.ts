@@ -10,6 +10,9 @@ const pageSlots = 256
 /** An id, and what the object is: two little-endian integers of 64 bits. */
 const slotBytes = 16
 const emptySlot = new Uint8Array(slotBytes)
+/** What is about to be put into a slot: one for all, because memory of its own for each costs more than the rest. */
+const slotContent = new Uint8Array(slotBytes)
+const slotView = new DataView(slotContent.buffer)
 /** So many parts of queued chunks are named at most, in 64 KiB: 256 chunks of 7 columns, or 4096 blobs. */
 const maxQueuedParts = 16 * pageSlots
 
@@ -87,13 +90,15 @@ export class SharedNotes implements ProducerNotes {
 
   remove(parts: readonly ObjectId[]): void {
     if (this.#isClosed) return
-    if (this.#queued.delete(parts)) this.#queuedParts -= parts.length
+    const queued = this.#queued.delete(parts)
+    if (queued) this.#queuedParts -= parts.length
     for (const part of parts) {
       this.#unnamed.delete(part)
       const slot = this.#named.get(part)
       if (slot === undefined) continue
       this.#named.delete(part)
-      slot.region.put(slot.offset, emptySlot)
+      // Ids are never used again: what is left of a chunk that was consumed names nothing, or what somebody keeps.
+      if (!queued) slot.region.put(slot.offset, emptySlot)
       this.#free.push(slot)
     }
   }
@@ -138,11 +143,9 @@ export class SharedNotes implements ProducerNotes {
   }
 
   #name(id: ObjectId, kind: Kind, slot: Slot): void {
-    const bytes = new Uint8Array(slotBytes)
-    const view = new DataView(bytes.buffer)
-    view.setBigUint64(0, objectIdToBigInt(id), true)
-    view.setBigUint64(8, wordOf(kind), true)
-    slot.region.put(slot.offset, bytes)
+    slotView.setBigUint64(0, objectIdToBigInt(id), true)
+    slotView.setBigUint64(8, wordOf(kind), true)
+    slot.region.put(slot.offset, slotContent)
     this.#named.set(id, slot)
   }
 
