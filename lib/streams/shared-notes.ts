@@ -85,7 +85,8 @@ export class SharedNotes implements ProducerNotes {
       if (this.#queuedParts <= maxQueuedParts) break
       this.remove(oldest)
     }
-    this.#nameAll(parts, 'queued')
+    // The others have been named so before the push.
+    this.#nameAll(parts.filter(isBlobId), 'queued')
   }
 
   remove(parts: readonly ObjectId[]): void {
