@@ -28,7 +28,9 @@ describe('sendBlobs', () => {
   it('has not done with compressed blobs before the system has all of them: until then their progress is what is timed', async () => {
     peer.pause()
     let left: number | undefined
-    const sending = sendBlobs(channel, [[randomBytes(16 * 2 ** 20)]], true).then(() => (left = channel.queued))
+    const sending = sendBlobs(channel, [[randomBytes(16 * 2 ** 20)]], true).then(
+      () => (left = channel.queued)
+    )
     // The peer takes a little at a time, so that something waits in this process until the end.
     while (left === undefined) {
       while (channel.queued === 0 && left === undefined) await new Promise(setImmediate)
