@@ -5,6 +5,7 @@ import { beginObject, draftBytes, type BegunObject } from '../client/object-buil
 import { sealBuffer } from '../client/requests/blobs.js'
 import { pushChunk } from '../client/requests/chunks.js'
 import { deleteData } from '../client/requests/metadata.js'
+import { Status, VineyardError } from '../errors.js'
 import type { Draft } from '../objects/model.js'
 import type { ObjectId } from '../protocol/ids.js'
 import type { Payload } from '../protocol/payload.js'
@@ -53,7 +54,12 @@ export class StepwiseSender implements ChunkSender {
     return draftBytes(draft)
   }
 
-  async send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
+  send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
+    const sending = this.#send(draft, bytes, signal)
+    return this.#connection.remote ? sending.catch(rethrowLoss) : sending
+  }
+
+  async #send(draft: Draft, bytes: number, signal: AbortSignal): Promise<Sent> {
     await this.#turn()
     let blobs: readonly ObjectId[] = []
     const allocated = (ids: readonly ObjectId[]): void => this.#guard?.allocated((blobs = ids))
@@ -184,4 +190,17 @@ export class StepwiseSender implements ChunkSender {
     void ended.then(() => this.#underWay.delete(ended))
     return { bytes, id: undefined, parts, accepted }
   }
+}
+
+/**
+ * A reader that gives the stream up frees what is noted of a producer over TCP, which may have been cut off: one that has not
+ * finds that what it was making is not there.
+ */
+function rethrowLoss(error: unknown): never {
+  if (!(error instanceof VineyardError) || error.code !== 'ERR_VINEYARD_NOT_FOUND') throw error
+  const message = 'a chunk was deleted while it was made: the reader of the stream has gone'
+  throw new VineyardError('ERR_VINEYARD_STREAM_FAILED', message, {
+    status: Status.StreamFailed,
+    cause: error
+  })
 }
