@@ -106,7 +106,10 @@ export interface Compressor {
   compress(input: Uint8Array, output: Uint8Array): number
 }
 
-/** One stream of zstd, of one frame or several. A step goes on until the input has been taken or the output is full. Throws ERR_ZSTD. */
+/**
+ * One stream of zstd, of one frame or several. A step goes on until the input has been taken or the output is full. Throws
+ * ERR_ZSTD.
+ */
 export interface Decompressor {
   /** Holds nothing back that there was room for. */
   decompress(input: Uint8Array, output: Uint8Array): ZstdProgress

@@ -134,7 +134,7 @@ export class PlainReceiver implements RawReceiver {
   }
 }
 
-/** Fills memory with the bytes of blobs that arrive compressed, as one stream of zstd or as a frame for each. */
+/** Fills memory with the bytes of blobs that arrive compressed, as one stream of zstd or as frames of any size. */
 export class CompressedReceiver implements RawReceiver {
   readonly #plain: PlainReceiver
   readonly #decompressor = takeDecompressor()

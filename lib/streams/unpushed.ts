@@ -14,8 +14,8 @@ import { SharedNotes } from './shared-notes.js'
 /**
  * Frees what a dead producer of a stream on a vineyardd had allocated and not pushed, or one whose line is cut, which can
  * neither push nor free it any more; where the consumer is dead as well, also what the server has lost of its queue.
- * Everything that it had pushed must have been pulled, or be lost; `pulled` is how many chunks that were, where the caller knows. `connection` serves what `requests`
- * cannot. Never rejects: the server may be gone.
+ * Everything that it had pushed must have been pulled, or be lost; `pulled` is how many chunks that were, where the caller
+ * knows. `connection` serves what `requests` cannot. Never rejects: the server may be gone.
  */
 export async function deleteUnpushed(
   requests: Requester,

@@ -1,31 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { sendBlobs } from '#dist/rpc/blob-transfer.js'
-import { TcpChannel } from '#dist/rpc/tcp-channel.js'
+import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
 
 describe('sendBlobs', () => {
-  let server: Server
-  let peer: Socket
-  let channel: TcpChannel
+  let pair: TcpChannelPair
 
   beforeEach(async () => {
-    server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const socket = connect({ port, host: '127.0.0.1' })
-    ;[peer] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')]))[0] as [Socket]
-    channel = new TcpChannel(socket, 1000)
-    channel.start({ onMessages: () => {}, onDrain: () => {}, onClose: () => {} })
+    pair = await TcpChannelPair.open()
   })
   afterEach(() => {
-    channel.close()
-    peer.destroy()
-    server.close()
+    pair.close()
   })
 
   it('has not done with compressed blobs before the system has all of them: until then their progress is what is timed', async () => {
+    const { channel, peer } = pair
     peer.pause()
     let left: number | undefined
     const sending = sendBlobs(channel, [[randomBytes(16 * 2 ** 20)]], true).then(

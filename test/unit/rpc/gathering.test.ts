@@ -1,10 +1,7 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { PlainReceiver } from '#dist/rpc/blob-transfer.js'
-import { SocketReader } from '#dist/rpc/socket-reader.js'
-import { TcpChannel } from '#dist/rpc/tcp-channel.js'
+import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
 
 const blobBytes = 4_000_000
 /** The first read of a blob is as small as what has come; from then on the socket gathers. */
@@ -22,37 +19,25 @@ class Watched extends PlainReceiver {
 }
 
 describe('Gathering', () => {
-  let server: Server
-  let peer: Socket
-  let channel: TcpChannel
+  let pair: TcpChannelPair
   let sink: Watched
   let received: Promise<void>
 
   beforeEach(async () => {
-    server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const reader = new SocketReader()
-    const { port } = server.address() as AddressInfo
-    const socket = connect({ port, host: '127.0.0.1', onread: reader.options })
-    ;[peer] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')]))[0] as [Socket]
-    peer.setNoDelay(true)
-    channel = new TcpChannel(socket, 1000)
-    reader.attach(channel)
-    channel.start({ onMessages: () => {}, onDrain: () => {}, onClose: () => {} })
+    pair = await TcpChannelPair.open()
+    pair.peer.setNoDelay(true)
     sink = new Watched([new Uint8Array(blobBytes)])
-    received = new Promise(resolve => channel.receiveRaw(sink, resolve))
+    received = new Promise(resolve => pair.channel.receiveRaw(sink, resolve))
     await send(firstBytes)
     while (sink.reads.length === 0) await new Promise(setImmediate)
   })
   afterEach(() => {
-    channel.close()
-    peer.destroy()
-    server.close()
+    pair.close()
   })
 
   /** Resolves when the system has it all. */
   async function send(bytes: number): Promise<void> {
-    await new Promise<void>(resolve => peer.write(Buffer.alloc(bytes), () => resolve()))
+    await new Promise<void>(resolve => pair.peer.write(Buffer.alloc(bytes), () => resolve()))
   }
 
   it('reads half a MiB of a blob at a time, however small the packets are', async () => {
@@ -69,7 +54,7 @@ describe('Gathering', () => {
 
   it('takes a trickle for no silence', async () => {
     let silent = false
-    channel.limitSilence(silenceMs, () => (silent = true))
+    pair.channel.limitSilence(silenceMs, () => (silent = true))
     for (let at = 0; at < 15; at += 1) {
       await send(10_000)
       await delay(silenceMs / 5)
@@ -83,7 +68,7 @@ describe('Gathering', () => {
   it('notices silence in its time, even with bytes that were too few to be read at once', async () => {
     await send(10_000)
     const begun = performance.now()
-    await new Promise<void>(resolve => channel.limitSilence(silenceMs, resolve))
+    await new Promise<void>(resolve => pair.channel.limitSilence(silenceMs, resolve))
     // Timers are in whole milliseconds, and those of sockets start with the time of the turn.
     expect(performance.now() - begun).to.be.within(silenceMs - 20, silenceMs * 1.3)
     expect(sink.reads.reduce((sum, count) => sum + count)).to.equal(firstBytes + 10_000)

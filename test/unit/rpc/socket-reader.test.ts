@@ -1,10 +1,10 @@
 import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { expect } from 'chai'
 import { PlainReceiver } from '#dist/rpc/blob-transfer.js'
-import { SocketReader } from '#dist/rpc/socket-reader.js'
-import { TcpChannel } from '#dist/rpc/tcp-channel.js'
+import type { TcpChannel } from '#dist/rpc/tcp-channel.js'
+import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
 
 /** Tells what came the short way. */
 class Watched extends PlainReceiver {
@@ -30,35 +30,22 @@ function frame(text: string): Buffer {
 }
 
 describe('SocketReader', () => {
-  let server: Server
   let peer: Socket
   let channel: TcpChannel
+  let pair: TcpChannelPair
   const messages: unknown[] = []
   let onMessage: () => void
 
   beforeEach(async () => {
-    server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const reader = new SocketReader()
-    const { port } = server.address() as AddressInfo
-    const socket = connect({ port, host: '127.0.0.1', onread: reader.options })
-    ;[peer] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')]))[0] as [Socket]
-    channel = new TcpChannel(socket, 1000)
-    reader.attach(channel)
     messages.length = 0
-    channel.start({
-      onMessages: some => {
-        messages.push(...some)
-        onMessage()
-      },
-      onDrain: () => {},
-      onClose: () => {}
+    pair = await TcpChannelPair.open(some => {
+      messages.push(...some)
+      onMessage()
     })
+    ;({ channel, peer } = pair)
   })
   afterEach(() => {
-    channel.close()
-    peer.destroy()
-    server.close()
+    pair.close()
   })
 
   it('reads the bytes of blobs into their memory, and frames around them', async () => {
