@@ -55,14 +55,15 @@ async function sendCompressed(channel: TcpChannel, blobs: Iterable<BlobBytes>): 
 /** Compresses into pieces, and sends many at a time; meanwhile it makes the next. */
 class PieceWriter {
   readonly #channel: TcpChannel
-  #out = newOutput()
+  #out: Buffer
   #at = 0
   /** What is on its way. */
-  #sent = newOutput()
+  #sent: Buffer
   #flushed = Promise.resolve()
 
   constructor(channel: TcpChannel) {
     this.#channel = channel
+    ;[this.#out, this.#sent] = takeOutputs()
   }
 
   async write(slice: Uint8Array): Promise<void> {
@@ -92,7 +93,17 @@ class PieceWriter {
   async end(): Promise<void> {
     await this.flush()
     await this.#flushed
+    idleOutputs = [this.#out, this.#sent]
   }
+}
+
+/** Those of a transfer that has ended: 2 MiB allocated anew for each would have V8 collect garbage for each. */
+let idleOutputs: readonly [Buffer, Buffer] | undefined
+
+function takeOutputs(): readonly [Buffer, Buffer] {
+  const taken = idleOutputs ?? [newOutput(), newOutput()]
+  idleOutputs = undefined
+  return taken
 }
 
 function newOutput(): Buffer {

@@ -1,7 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
-import { sendBlobs } from '#dist/rpc/blob-transfer.js'
+import { CompressedReceiver, sendBlobs } from '#dist/rpc/blob-transfer.js'
 import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
+
+/** Sends a blob compressed, and expects it at the other end. */
+async function passes({ channel, peer }: TcpChannelPair, blob: Buffer): Promise<void> {
+  const received = Buffer.alloc(blob.length)
+  const receiver = new CompressedReceiver([received])
+  const complete = new Promise<void>(resolve => {
+    peer.on('data', function take(bytes: Buffer) {
+      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(receiver.take(rest))
+      if (!receiver.done) return
+      peer.off('data', take)
+      resolve()
+    })
+  })
+  await sendBlobs(channel, [[blob]], true)
+  await complete
+  expect(received.equals(blob)).to.be.true
+}
 
 describe('sendBlobs', () => {
   let pair: TcpChannelPair
@@ -28,5 +45,18 @@ describe('sendBlobs', () => {
     }
     await sending
     expect(left).to.equal(0)
+  })
+
+  it('keeps the memory of a transfer for the next, and never gives it to two', async () => {
+    const other = await TcpChannelPair.open()
+    const blob = (): Buffer => randomBytes(3_000_000)
+    try {
+      await passes(pair, blob())
+      // One of them has what the last one left, and both are under way at once.
+      await Promise.all([passes(pair, blob()), passes(other, blob())])
+      await Promise.all([passes(other, blob()), passes(pair, blob())])
+    } finally {
+      other.close()
+    }
   })
 })
