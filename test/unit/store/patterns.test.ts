@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Glob } from '#dist/store/glob.js'
 import { matchAll } from '#dist/store/patterns.js'
@@ -55,5 +58,32 @@ describe('matchAll', () => {
 
   it('gives up on an expression that does not end', () => {
     expect(() => matchAll('(a+)+b', true, ['a'.repeat(60)])).to.throw('too long')
+  })
+
+  it('does not count the time in which others have the processor', async function () {
+    this.timeout(60_000)
+    // An expression of 20 to 40 ms, many times.
+    const program = `
+      import { matchAll } from ${JSON.stringify(import.meta.resolve('#dist/store/patterns.js'))}
+      let text = 'a'.repeat(15)
+      for (let used = 0; used < 20_000; used = process.cpuUsage(used).user) {
+        used = process.cpuUsage()
+        text += 'a'
+        new RegExp('^(?:(a+)+b)$').test(text)
+      }
+      console.log('begins')
+      for (let time = 0; time < 50; time += 1) matchAll('(a+)+b', true, [text])`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    const exit = once(child, 'exit')
+    await Promise.race([once(child.stdout, 'data'), exit])
+    while (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGSTOP')
+      await Promise.race([delay(300), exit])
+      child.kill('SIGCONT')
+      await Promise.race([delay(200), exit])
+    }
+    expect((await exit)[0]).to.equal(0)
   })
 })
