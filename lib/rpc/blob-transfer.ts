@@ -2,6 +2,7 @@
  * The bytes of blobs between frames (messages.md §11). As they are, one blob after the other; or compressed, each blob a
  * series of pieces: 8 bytes of length, little-endian, and so many bytes of zstd.
  */
+import { Spare } from './spare.js'
 import type { RawReceiver, TcpChannel } from './tcp-channel.js'
 import { compress, giveBackDecompressor, takeDecompressor } from './zstd.js'
 
@@ -52,6 +53,13 @@ async function sendCompressed(channel: TcpChannel, blobs: Iterable<BlobBytes>): 
   await pieces.end()
 }
 
+/** What pieces are made in: 2 MiB allocated anew for each transfer would have V8 collect garbage for each. */
+const outputs = new Spare(() => [newOutput(), newOutput()] as const)
+
+function newOutput(): Buffer {
+  return Buffer.allocUnsafeSlow(outPieces * (lengthBytes + maxPiece))
+}
+
 /** Compresses into pieces, and sends many at a time; meanwhile it makes the next. */
 class PieceWriter {
   readonly #channel: TcpChannel
@@ -63,7 +71,7 @@ class PieceWriter {
 
   constructor(channel: TcpChannel) {
     this.#channel = channel
-    ;[this.#out, this.#sent] = takeOutputs()
+    ;[this.#out, this.#sent] = outputs.take()
   }
 
   async write(slice: Uint8Array): Promise<void> {
@@ -93,21 +101,8 @@ class PieceWriter {
   async end(): Promise<void> {
     await this.flush()
     await this.#flushed
-    idleOutputs = [this.#out, this.#sent]
+    outputs.giveBack([this.#out, this.#sent])
   }
-}
-
-/** Those of a transfer that has ended: 2 MiB allocated anew for each would have V8 collect garbage for each. */
-let idleOutputs: readonly [Buffer, Buffer] | undefined
-
-function takeOutputs(): readonly [Buffer, Buffer] {
-  const taken = idleOutputs ?? [newOutput(), newOutput()]
-  idleOutputs = undefined
-  return taken
-}
-
-function newOutput(): Buffer {
-  return Buffer.allocUnsafeSlow(outPieces * (lengthBytes + maxPiece))
 }
 
 /** Fills memory with the bytes of blobs that arrive as they are. */

@@ -1,4 +1,5 @@
 import { native, type Compressor, type Decompressor } from '../native.js'
+import { Spare } from './spare.js'
 
 /**
  * On a fast network compressing is what takes the time, and levels below 0 are the fastest. Upstream's is 3; who
@@ -15,17 +16,15 @@ export function compress(input: Uint8Array, output: Uint8Array): number {
   return compressor.compress(input, output)
 }
 
-/** One that is not in use. It has a megabyte or two, which are not touched anew for each transfer. */
-let idle: Decompressor | undefined
+/** Each has a megabyte or two, which are not touched anew for each transfer. */
+const decompressors = new Spare(() => native.createDecompressor())
 
 export function takeDecompressor(): Decompressor {
-  const taken = idle ?? native.createDecompressor()
-  idle = undefined
-  return taken
+  return decompressors.take()
 }
 
 /** One whose user has failed is not given back. */
 export function giveBackDecompressor(decompressor: Decompressor): void {
   decompressor.reset()
-  idle = decompressor
+  decompressors.giveBack(decompressor)
 }
