@@ -43,7 +43,10 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
   /** What the metadata of such a group say it is. */
   static readonly typename = typename
 
-  /** Makes a collection of streams that exist. They stay streams of their own. */
+  /**
+   * Makes a collection of streams that exist. They stay streams of their own. A group that occurs twice in it, in whatever
+   * depth, is refused with ERR_INVALID_ARG_VALUE, and with ERR_VINEYARD_METADATA where somebody else's collection is read.
+   */
   static async create<Member extends GroupMember>(
     client: Client,
     streams: readonly Member[],
@@ -54,6 +57,9 @@ export class StreamCollection<Member extends GroupMember = GroupMember> extends 
     if (!Array.isArray(streams) || !streams.every(stream => isObjectId((stream as GroupMember)?.id))) {
       throw argumentError('ERR_INVALID_ARG_TYPE', 'The "streams" argument must be an array of streams')
     }
+    const groups = streams.flatMap(stream => (stream instanceof StreamGroup ? stream.groupIds : []))
+    if (new Set(groups).size !== groups.length)
+      throw argumentError('ERR_INVALID_ARG_VALUE', 'a group of streams must not occur twice in a collection')
     const { connection, reader } = client.core
     const [id] = (await createData(connection, [
       {

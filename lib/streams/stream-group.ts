@@ -170,6 +170,12 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
     throw argumentError('ERR_INVALID_ARG_VALUE', 'no member of the group is on the instance of this client')
   }
 
+  /** @internal Its own id and those of the groups in it. */
+  get groupIds(): readonly ObjectId[] {
+    const streams: readonly GroupMember[] = this.streams
+    return [this.id, ...streams.flatMap(stream => (stream instanceof StreamGroup ? stream.groupIds : []))]
+  }
+
   /** The members, and those of nested groups. */
   #leaves(): VineyardStream<any, any, any>[] {
     const streams: readonly GroupMember[] = this.streams

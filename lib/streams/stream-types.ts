@@ -6,6 +6,7 @@ import { checkObjectId, objectIdFromBigInt, type ObjectId } from '../protocol/id
 import { parseJson } from '../protocol/json.js'
 import { ByteStream } from './byte-stream.js'
 import { DataframeStream } from './dataframe-stream.js'
+import { GroupsMet } from './groups-met.js'
 import { ParallelStream } from './parallel-stream.js'
 import { RecordBatchStream } from './recordbatch-stream.js'
 import type { VineyardStream } from './stream.js'
@@ -14,9 +15,6 @@ import type { GroupMember } from './stream-group.js'
 
 /** Every stream type that `client.get` returns; a new one is one more entry. */
 const streamTypes = [RecordBatchStream, DataframeStream, ByteStream]
-
-/** Collections in collections, at most this deep: one that contains itself would never end. */
-const maxNesting = 16
 
 /** Whether that is the typename of a stream, or of a group of streams. */
 export function isStreamType(typename: string): boolean {
@@ -27,34 +25,41 @@ export function isStreamType(typename: string): boolean {
 export async function streamFromMetadata(
   client: Client,
   meta: Metadata,
-  depth = 0
+  met = new GroupsMet()
 ): Promise<GroupMember | undefined> {
-  if (depth > maxNesting) {
-    throw new VineyardError('ERR_VINEYARD_METADATA', `streams are nested more than ${maxNesting} levels deep`)
-  }
   const type = streamTypes.find(candidate => meta.typename.startsWith(candidate.typename))
   if (type !== undefined) return new type(client, meta)
   if (meta.typename.startsWith(ParallelStream.typename)) {
-    const members = await membersOfParallel(client, meta, depth)
+    const members = await membersOfParallel(client, meta, met)
     return new ParallelStream(client, meta, members as VineyardStream<any, any, any>[])
   }
   if (meta.typename.startsWith(StreamCollection.typename)) {
-    return new StreamCollection(client, meta, await membersOfCollection(client, meta, depth))
+    return new StreamCollection(client, meta, await membersOfCollection(client, meta, met))
   }
   return undefined
 }
 
 /** The streams of a ParallelStream, which are its members. */
-export async function membersOfParallel(client: Client, meta: Metadata, depth = 0): Promise<GroupMember[]> {
+export async function membersOfParallel(
+  client: Client,
+  meta: Metadata,
+  met = new GroupsMet()
+): Promise<GroupMember[]> {
+  const below = met.below(meta.id)
   const members = numberedMembers(meta, '__streams_-', integer(meta, '__streams_-size', 0))
-  return Promise.all(members.map(member => streamMember(client, member, depth)))
+  return Promise.all(members.map(member => streamMember(client, member, below)))
 }
 
 /** The streams of a StreamCollection, which it only names: in a text, as decimal integers or as 'o…' ids. */
-export async function membersOfCollection(client: Client, meta: Metadata, depth = 0): Promise<GroupMember[]> {
+export async function membersOfCollection(
+  client: Client,
+  meta: Metadata,
+  met = new GroupsMet()
+): Promise<GroupMember[]> {
+  const below = met.below(meta.id)
   const ids = collectionIds(meta)
   const metas = await Promise.all(ids.map(id => client.getMeta(id)))
-  return Promise.all(metas.map(member => streamMember(client, member, depth)))
+  return Promise.all(metas.map(member => streamMember(client, member, below)))
 }
 
 function collectionIds(meta: Metadata): ObjectId[] {
@@ -73,8 +78,8 @@ function collectionIds(meta: Metadata): ObjectId[] {
   })
 }
 
-async function streamMember(client: Client, meta: Metadata, depth: number): Promise<GroupMember> {
-  const stream = await streamFromMetadata(client, meta, depth + 1)
+async function streamMember(client: Client, meta: Metadata, met: GroupsMet): Promise<GroupMember> {
+  const stream = await streamFromMetadata(client, meta, met)
   if (stream !== undefined) return stream
   throw new VineyardError('ERR_VINEYARD_METADATA', `${meta.id} is a ${meta.typename}, not a stream`)
 }

@@ -109,6 +109,35 @@ onEveryWay('Groups of streams', '64Mi', bench => {
     await outer.drop()
   })
 
+  it('refuses a group that occurs twice, in whatever depth, before all ways down were gone', async () => {
+    const client = await bench.client()
+    const first = await StreamCollection.create(client, [])
+    const second = await StreamCollection.create(client, [first])
+    for (const members of [
+      [first, first],
+      [first, second]
+    ])
+      expect(await rejection(StreamCollection.create(client, members))).to.have.property(
+        'code',
+        'ERR_INVALID_ARG_VALUE'
+      )
+    // As somebody else may write them: each level names the one below forty times. All ways down would be 40 ^ 15.
+    let last: StreamCollection = first
+    for (let level = 0; level < 15; level += 1) {
+      const below: StreamCollection = last
+      last = await StreamCollection.create(
+        client,
+        Array.from({ length: 40 }, () => ({ id: below.id }) as StreamCollection)
+      )
+    }
+    const reading = await bench.client()
+    expect(await rejection(reading.get(last.id))).to.have.property('code', 'ERR_VINEYARD_METADATA')
+    expect(await rejection(StreamCollection.open(reading, last.id))).to.have.property(
+      'code',
+      'ERR_VINEYARD_METADATA'
+    )
+  })
+
   it('says that byte streams cannot be merged', async () => {
     const out = await ParallelStream.create(await bench.client(), 2, ByteStream)
     expect(() => out.createReadStream()).to.throw(/cannot be merged|no order/)

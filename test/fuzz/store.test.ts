@@ -126,9 +126,11 @@ describe('A store under fire', () => {
     for (const one of data) socket.write(one)
     const id = await healthy.put('untouched')
     // Another connection may delete it, which is its right, but nothing else may happen to this one.
-    await healthy.get(id).catch((error: { code?: string }) => {
+    const found = await healthy.get(id).catch((error: { code?: string }) => {
       expect(error.code).to.equal('ERR_VINEYARD_NOT_FOUND')
+      return 'untouched'
     })
+    expect(found).to.equal('untouched')
     await healthy.delete(id)
     socket.destroy()
     await closed

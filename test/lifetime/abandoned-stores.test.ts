@@ -43,6 +43,29 @@ describe('What a store leaves', () => {
     await Promise.all([living.close(), next.close()])
   })
 
+  it('at its path when it was killed is replaced by the next one', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'vineyard-killed-'))
+    const socket = join(directory, 'store.sock')
+    const script = `
+      import { Store } from ${JSON.stringify(import.meta.resolve('vineyard-streams'))}
+      await Store.start({ socket: ${JSON.stringify(socket)}, size: '1Mi' })
+      console.log('started')`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    await once(child.stdout, 'data')
+    const refused = await rejection(Store.start({ socket, size: '1Mi' }))
+    expect(refused.code).to.equal('ERR_VINEYARD_EXISTS')
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+    expect(existsSync(socket)).to.equal(true)
+    const next = await Store.start({ socket, size: '1Mi' })
+    await (await connect(socket)).close()
+    await next.close()
+    rmSync(directory, { recursive: true })
+  })
+
   describe('is nothing after SIGTERM to `serve`', () => {
     let directory: string
     let socket: string

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { RecordBatch } from 'apache-arrow'
 import { expect } from 'chai'
-import { connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
+import { ByteStream, connect, RecordBatchStream, release, Store, type Client } from 'vineyard-streams'
 import type { ConsumerReport } from '../support/lifetime-jobs.js'
 import { long, longTag, reportLong } from '../support/long-report.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
@@ -19,6 +19,23 @@ const kib = 1024
 const mib = 1024 * kib
 const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 const index = new URL('../../../dist/index.js', import.meta.url)
+
+/** The pages that the memory files of this process have, in bytes. */
+function bytesOfMemoryFiles(): number {
+  const files = new Map<number, number>()
+  for (const descriptor of readdirSync('/proc/self/fd')) {
+    const path = `/proc/self/fd/${descriptor}`
+    try {
+      if (!readlinkSync(path).startsWith('/memfd:')) continue
+      // A client has the file of the store: counted once.
+      const { ino, blocks } = statSync(path)
+      files.set(ino, blocks * 512)
+    } catch {
+      // That of the directory itself, which is closed by now.
+    }
+  }
+  return [...files.values()].reduce((sum, bytes) => sum + bytes, 0)
+}
 
 describe('Memory', () => {
   let store: Store
@@ -120,7 +137,7 @@ describe('Memory', () => {
     await stream.drop()
   })
 
-  it('lets the writer advance by exactly the bytes that fit, and not at all for two seconds', async () => {
+  it(`lets the writer advance by exactly the bytes that fit, and not at all for two seconds ${longTag}`, async () => {
     const stream = await RecordBatchStream.create(client)
     const writer = await stream.openWriter(undefined, { window: { bytes: 100 * kib } })
     // Bytes of the chunks: 40 and 60 fill the window, then each chunk in turn lets some others in.
@@ -207,6 +224,20 @@ describe('Memory', () => {
     expect(stream.stats().chunksCopied).to.be.above(count / 2)
     for (const batch of kept) release(batch)
     await stream.drop()
+  })
+
+  it('has its pages when it is given out, before anybody touches them', async () => {
+    const own = await Store.start({ size: '64Mi' })
+    const to = await connect(own.socket)
+    const stream = await ByteStream.create(to)
+    const writer = await stream.openWriter()
+    const before = bytesOfMemoryFiles()
+    const chunk = await writer.allocate(16 * mib)
+    expect(chunk.byteLength).to.equal(16 * mib)
+    expect(bytesOfMemoryFiles() - before).to.be.at.least(16 * mib)
+    await writer.close()
+    await to.close()
+    await own.close({ drain: 0 })
   })
 
   it('is refused with a code where the system sets a limit to files, without a signal', async () => {

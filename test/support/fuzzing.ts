@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { long } from './long-report.js'
+import { long, longTag } from './long-report.js'
 
 /** Seconds of one fuzz test, in the short and the long form. */
 const budget = long ? 60 : 2
@@ -16,7 +16,7 @@ export function fuzzes<T>(
 ): void {
   const given = process.env['VINEYARD_FUZZ_SEED']
   const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
-  it(`${title} (seed ${seed})`, async function () {
+  it(`${title} (seed ${seed}) ${longTag}`, async function () {
     this.timeout((budget * 10 + 60) * 1000)
     const property = fc.asyncProperty(arbitrary, async value => check(value))
     await fc.assert(property, {
