@@ -172,14 +172,18 @@ export abstract class StreamGroup<Member extends GroupMember = GroupMember> {
 
   /** @internal Its own id and those of the groups in it. */
   get groupIds(): readonly ObjectId[] {
-    const streams: readonly GroupMember[] = this.streams
-    return [this.id, ...streams.flatMap(stream => (stream instanceof StreamGroup ? stream.groupIds : []))]
+    return this.#all().flatMap(member => (member instanceof StreamGroup ? [member.id] : []))
   }
 
   /** The members, and those of nested groups. */
   #leaves(): VineyardStream<any, any, any>[] {
+    return this.#all().flatMap(member => (member instanceof StreamGroup ? [] : [member]))
+  }
+
+  /** The group itself and all that is in it, groups and streams, in their order. */
+  #all(): GroupMember[] {
     const streams: readonly GroupMember[] = this.streams
-    return streams.flatMap(stream => (stream instanceof StreamGroup ? stream.#leaves() : [stream]))
+    return [this, ...streams.flatMap(member => (member instanceof StreamGroup ? member.#all() : [member]))]
   }
 }
 

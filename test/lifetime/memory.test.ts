@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { ByteStream, connect, RecordBatchStream, release, Store, type Client } f
 import type { ConsumerReport } from '../support/lifetime-jobs.js'
 import { long, longTag, reportLong } from '../support/long-report.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
+import { descriptorsOf } from '../support/own-resources.js'
 import { endProcesses, TestProcess } from '../support/processes.js'
 import { rejection } from '../support/rejection.js'
 import { eventually, holdingsOf, memoryReturns, settled, type Holdings } from '../support/settling.js'
@@ -23,16 +24,12 @@ const index = new URL('../../../dist/index.js', import.meta.url)
 /** The pages that the memory files of this process have, in bytes. */
 function bytesOfMemoryFiles(): number {
   const files = new Map<number, number>()
-  for (const descriptor of readdirSync('/proc/self/fd')) {
-    const path = `/proc/self/fd/${descriptor}`
-    try {
-      if (!readlinkSync(path).startsWith('/memfd:')) continue
-      // A client has the file of the store: counted once.
-      const { ino, blocks } = statSync(path)
-      files.set(ino, blocks * 512)
-    } catch {
-      // That of the directory itself, which is closed by now.
-    }
+  for (const descriptor of descriptorsOf('self')) {
+    const [, number] = /^self\/([0-9]+) \/memfd:/.exec(descriptor) ?? []
+    if (number === undefined) continue
+    // A client has the file of the store: counted once.
+    const { ino, blocks } = statSync(`/proc/self/fd/${number}`)
+    files.set(ino, blocks * 512)
   }
   return [...files.values()].reduce((sum, bytes) => sum + bytes, 0)
 }
