@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { PlainReceiver } from '#dist/rpc/blob-transfer.js'
 import { TcpChannelPair } from '../../support/tcp-channel-pair.js'
 
-const blobBytes = 4_000_000
+const blobBytes = 16_000_000
 /** It is read at once, so that what comes next is gathered for certain. */
 const onePacket = 20_000
 const silenceMs = 1_500
@@ -54,9 +54,10 @@ describe('Gathering', () => {
       for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
     }
     await received
-    // All but the rest, which is not waited for.
-    const large = sink.reads.slice(1).filter(count => count >= 512 * 1024)
-    expect(large.reduce((sum, count) => sum + count, 0)).to.be.above(blobBytes - firstBytes - 600_000)
+    // All but the rest, which is not waited for, and what the system hands out before its buffer has grown: on a busy
+    // machine once a read of 472,000 bytes.
+    const large = sink.reads.filter(count => count >= 512 * 1024)
+    expect(large.reduce((sum, count) => sum + count, 0)).to.be.above(0.9 * blobBytes)
   })
 
   it('takes a trickle for no silence', async () => {
