@@ -1,6 +1,7 @@
 /**
  * `npm run test:long`: the long forms of the tests (those whose title ends in [long]), and what came of them as a table.
- * Arguments go to mocha: `npm run test:long -- --grep 'store.*long'`. VINEYARD_TEST_MINUTES bounds each of them.
+ * Arguments go to mocha: `npm run test:long -- --grep 'store.*long'`. VINEYARD_TEST_MINUTES (10) is how long the
+ * tests that go on for a time do so: each that kills for all of it, each fuzzer for a twentieth.
  */
 import { spawnSync } from 'node:child_process'
 import { Console } from 'node:console'
