@@ -80,7 +80,7 @@ export type VineyardErrorCode =
   | 'ERR_VINEYARD_CLOSED'
   /** A reply or a request that is not what the protocol says. */
   | 'ERR_VINEYARD_PROTOCOL'
-  /** No answer within the `timeout` that was asked for, or a silent peer past `idleTimeout`. */
+  /** No answer within the `timeout` that was asked for, or a peer that neither sends nor takes anything past `idleTimeout`. */
   | 'ERR_VINEYARD_TIMEOUT'
   /** User or password was refused. */
   | 'ERR_VINEYARD_AUTH'

@@ -9,6 +9,7 @@ import { isObjectId, type ObjectId } from '../protocol/ids.js'
 import type { ChunkEncoder } from './chunk-encoder.js'
 import type { ChunkSender, Sent } from './chunk-sender.js'
 import type { LentMemory } from './lent-memory.js'
+import { roomWithin } from './room-limit.js'
 import { buffersOf, checkAttached } from './value-memory.js'
 import type { Window } from './window.js'
 import type { WriterState } from './writer-state.js'
@@ -18,6 +19,8 @@ export interface AppenderParts<In> {
   connection: Connection
   counters: Counters
   encoder: ChunkEncoder<In>
+  /** Milliseconds that a chunk may wait for room; without limit if undefined. */
+  idleTimeout: number | undefined
   lent: LentMemory
   /** Bytes of the server: more can never fit. */
   memoryLimit: number
@@ -31,6 +34,7 @@ export class Appender<In> {
   readonly #connection: Connection
   readonly #counters: Counters
   readonly #encoder: ChunkEncoder<In>
+  readonly #idleTimeout: number | undefined
   readonly #lent: LentMemory
   readonly #memoryLimit: number
   readonly #sender: ChunkSender
@@ -41,6 +45,7 @@ export class Appender<In> {
     this.#connection = parts.connection
     this.#counters = parts.counters
     this.#encoder = parts.encoder
+    this.#idleTimeout = parts.idleTimeout
     this.#lent = parts.lent
     this.#memoryLimit = parts.memoryLimit
     this.#sender = parts.sender
@@ -108,14 +113,16 @@ export class Appender<In> {
       // What does not exist is that object, and not the stream.
       throw this.#state.stopped.aborted ? this.#state.stopped.reason : error
     }
-    return this.#sendWith(bytes, signal, () => this.#sender.sendObject(id, bytes, signal))
+    return this.#sendWith(bytes, signal, ending => this.#sender.sendObject(id, bytes, ending))
   }
 
   async #sendValue(value: In, signal: AbortSignal): Promise<Sent> {
     const layout = this.#sender.sendPacked && this.#encoder.layOut?.(value)
     if (layout !== undefined) {
       this.refuseWhatCannotFit(layout.size)
-      const sent = await this.#sendWith(layout.bytes, signal, () => this.#sender.sendPacked?.(layout, signal))
+      const sent = await this.#sendWith(layout.bytes, signal, ending =>
+        this.#sender.sendPacked?.(layout, ending)
+      )
       if (sent !== undefined) return sent
     }
     const drafts = this.#encoder.describe(value)
@@ -125,7 +132,7 @@ export class Appender<In> {
     let last: Sent | undefined
     for (const [index, draft] of drafts.entries()) {
       const bytes = sizes[index] as number
-      last = await this.#sendWith(bytes, signal, () => this.#sender.send(draft, bytes, signal))
+      last = await this.#sendWith(bytes, signal, ending => this.#sender.send(draft, bytes, ending))
     }
     return last as Sent
   }
@@ -161,9 +168,9 @@ export class Appender<In> {
         return this.#sender.sendBlob(blob)
       })
     }
-    const sent = await this.#sendWith(value.byteLength, signal, () => {
+    const sent = await this.#sendWith(value.byteLength, signal, ending => {
       const bytes = whole ? this.#lent.takeBytes(buffer) : value
-      return this.#sender.send(BlobDraft.copyOf(bytes), bytes.byteLength, signal)
+      return this.#sender.send(BlobDraft.copyOf(bytes), bytes.byteLength, ending)
     })
     if (!whole) await this.#lent.free(buffer)
     return sent
@@ -173,15 +180,17 @@ export class Appender<In> {
   async #sendWith<Result extends Sent | undefined>(
     bytes: number,
     signal: AbortSignal,
-    send: () => Promise<Result> | undefined
+    send: (signal: AbortSignal) => Promise<Result> | undefined
   ): Promise<Result> {
     try {
-      await this.#window.waitForRoom(bytes, signal)
-      this.#state.checkOpen()
-      throwIfAborted(signal)
-      const sent = await send()
-      if (sent !== undefined) this.#pushed(sent.bytes, sent)
-      return sent as Result
+      return await roomWithin(this.#idleTimeout, signal, async ending => {
+        await this.#window.waitForRoom(bytes, ending)
+        this.#state.checkOpen()
+        throwIfAborted(ending)
+        const sent = await send(ending)
+        if (sent !== undefined) this.#pushed(sent.bytes, sent)
+        return sent as Result
+      })
     } catch (error) {
       throw this.#state.asStreamFailure(error)
     }

@@ -1,4 +1,11 @@
-import { checkOptions, isBoolean, isHighWaterMark, isSignal, type Checks } from '../options.js'
+import {
+  checkOptions,
+  isBoolean,
+  isHighWaterMark,
+  isPositiveDuration,
+  isSignal,
+  type Checks
+} from '../options.js'
 import { requireObjectMode } from './readable.js'
 import { isWindow } from './window.js'
 import { WriterWritable } from './writer-writable.js'
@@ -41,7 +48,7 @@ export class ChunkWritable<In> extends WriterWritable<In> {
   }
 }
 
-const writerChecks = { signal: isSignal, window: isWindow }
+const writerChecks = { signal: isSignal, window: isWindow, idleTimeout: isPositiveDuration }
 const writeStreamChecks = { highWaterMark: isHighWaterMark, objectMode: isBoolean, ...writerChecks }
 
 /** Refuses what a Writable does not know. `further` are options of the stream type's writers. */

@@ -18,6 +18,7 @@ import { emptyBatch } from './empty-batch.js'
 import type { ChunkSink } from './chunk-source.js'
 import { LentMemory } from './lent-memory.js'
 import { ProducerGuard } from './producer-guard.js'
+import { roomWithin } from './room-limit.js'
 import { Serial } from './serial.js'
 import { StepwiseSender } from './stepwise-sender.js'
 import { NotifiedWindow, PolledWindow, type Window } from './window.js'
@@ -33,6 +34,11 @@ const isSize = isInteger(1)
 export interface WriterOptions {
   /** Chunks and bytes that may be pushed and not consumed: 256 chunks and a quarter of the server's memory by default. */
   window?: { [Limit in keyof WindowLimits]?: WindowLimits[Limit] | undefined } | undefined
+  /**
+   * Milliseconds that a chunk may wait for room, in the window or in memory, before `append` gives up with
+   * ERR_VINEYARD_TIMEOUT, and a write stream with it; for foreign consumers.
+   */
+  idleTimeout?: number | undefined
   /** Ends the opening. Once the server has been asked for it, the stream fails, as with `close()` of a writer. */
   signal?: AbortSignal | undefined
 }
@@ -58,6 +64,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
   readonly #window: Window
   readonly #sender: ChunkSender
   readonly #guard: ProducerGuard | undefined
+  readonly #idleTimeout: number | undefined
   readonly #state = new WriterState()
   readonly #appends = new Serial()
   readonly #appender: Appender<In>
@@ -74,7 +81,8 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     target: WriterTarget<In>,
     window: Window,
     memoryLimit: number,
-    guard: ProducerGuard | undefined
+    guard: ProducerGuard | undefined,
+    idleTimeout: number | undefined
   ) {
     this.#core = core
     this.#connection = connection
@@ -82,6 +90,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#counters = target.counters
     this.#window = window
     this.#guard = guard
+    this.#idleTimeout = idleTimeout
     this.#sender = connection.extended
       ? new BatchedSender(connection, target.id, memoryLimit, target.counters)
       : new StepwiseSender(connection, target.id, target.counters, guard)
@@ -90,6 +99,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       connection,
       counters: target.counters,
       encoder: target.encoder,
+      idleTimeout,
       lent: this.#lent,
       memoryLimit,
       sender: this.#sender,
@@ -133,11 +143,11 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
       await openStream(connection, target.id, writeMode, limits)
       if (connection.extended) {
         const window = new NotifiedWindow(connection, target.id, limits, target.counters, target.waits)
-        return new StreamWriter(core, connection, target, window, memoryLimit, undefined)
+        return new StreamWriter(core, connection, target, window, memoryLimit, undefined, options.idleTimeout)
       }
       const window = new PolledWindow(connection, core.metaService, target.id, limits, target.counters)
       const guard = await ProducerGuard.open(core, connection, target.id, window)
-      return new StreamWriter(core, connection, target, window, memoryLimit, guard)
+      return new StreamWriter(core, connection, target, window, memoryLimit, guard, options.idleTimeout)
     }, options.signal)
   }
 
@@ -146,7 +156,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
    * the server has it. Waits for the window and for memory. Rejects with ERR_VINEYARD_TYPE for what cannot be stored,
    * ERR_VINEYARD_NO_MEMORY for what can never fit, ERR_VINEYARD_NOT_FOUND for an id of nothing,
    * ERR_VINEYARD_RELEASED for a value whose memory was taken by an earlier append,
-   * ERR_VINEYARD_STREAM_FAILED when the reader is gone. After the first four the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
+   * ERR_VINEYARD_TIMEOUT for what finds no room within `idleTimeout`, ERR_VINEYARD_STREAM_FAILED when the reader is gone. After all but the last the writer goes on; a chunk that the server refuses for another reason once it was sent ends it, because
    * nothing may follow what is missing. An abort leaves the stream without this chunk and usable; what has been sent already
    * is appended all the same, unless the server does not say so within half a second: then it cannot be known.
    */
@@ -293,7 +303,7 @@ export class StreamWriter<In = unknown> implements ChunkSink<In> {
     this.#state.checkOpen()
     throwIfAborted(signal)
     try {
-      return await this.#lent.lend(size, signal)
+      return await roomWithin(this.#idleTimeout, signal, ending => this.#lent.lend(size, ending))
     } catch (error) {
       throw this.#state.asStreamFailure(error)
     }

@@ -181,8 +181,27 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
     }
   })
 
-  // A vineyardd does not notice: its readers have idleTimeout.
+  // A vineyardd does not notice: for that its readers and writers have idleTimeout.
   if (!bench.subject.store) {
+    it('ends the Node writer by its idleTimeout when the Python reader is killed before it takes anything, and leaves nothing', async () => {
+      const client = await bench.client()
+      const { memoryUsage } = await client.status()
+      const shared = await stream()
+      const other = new Python(bench)
+      try {
+        await other.call('streams.open_reader', { stream: shared.id })
+        const writable = shared.createWriteStream({ window: { chunks: 2 }, idleTimeout: 1000 })
+        const ended = rejection(finished(writable))
+        await other.session.kill()
+        for (let seed = 0; seed < 3; seed += 1) writable.write(seedBatch(seed, 3))
+        expect((await ended).code).to.equal('ERR_VINEYARD_TIMEOUT')
+        await shared.drop()
+        await memoryReturns(client, memoryUsage)
+      } finally {
+        await other.session.kill()
+      }
+    })
+
     it('ends the Node reader by its idleTimeout when the Python writer is killed, and leaves nothing', async () => {
       const client = await bench.client()
       const { memoryUsage } = await client.status()

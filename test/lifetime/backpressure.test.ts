@@ -1,5 +1,6 @@
 import { finished } from 'node:stream/promises'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { Table } from 'apache-arrow'
 import { expect } from 'chai'
 import { RecordBatchStream, release, Store, type Client, type StreamWriter } from 'vineyard-streams'
 import { numberedBatch, numberOf } from '../support/numbered.js'
@@ -152,6 +153,48 @@ onEachServer('Backpressure', '4Mi', bench => {
       expect(seen).to.deep.equal([0, 2])
     })
   }
+
+  for (const wait of Object.keys(waits)) {
+    it(`gives up a wait for ${wait} after idleTimeout, without that chunk, and goes on`, async () => {
+      const { out, into } = await ends()
+      const window = wait === 'the window' ? { chunks: 1 } : { chunks: 9, bytes: Infinity }
+      const idleTimeout = 200
+      const writer = await out.openWriter(undefined, { window, idleTimeout })
+      const begun = performance.now()
+      const [waiting] = (await waits[wait]!(writer)) as [Promise<unknown>]
+      expect(await rejection(waiting)).to.have.property('code', 'ERR_VINEYARD_TIMEOUT')
+      expect(performance.now() - begun).to.be.within(idleTimeout, 20 * idleTimeout)
+      const reader = await into.openReader()
+      const { value } = await reader.next()
+      expect(numberOf(value!)).to.equal(0)
+      release(value)
+      // This pull lets go of the first chunk, so that there is room.
+      const next = reader.next()
+      await writer.append(numberedBatch(2, kib))
+      expect(numberOf((await next).value!)).to.equal(2)
+      await writer.finish()
+      expect((await reader.next()).done).to.equal(true)
+    })
+  }
+
+  it('begins idleTimeout anew with each chunk of a Table', async () => {
+    const { out, into } = await ends()
+    const idleTimeout = 500
+    const writer = await out.openWriter(undefined, { window: { chunks: 1 }, idleTimeout })
+    const batches = Array.from({ length: 6 }, (_, number) => numberedBatch(number, kib))
+    const reader = await into.openReader()
+    const begun = performance.now()
+    const appending = writer.append(new Table(batches)).then(() => writer.finish())
+    for (const number of batches.keys()) {
+      const { value } = await reader.next()
+      expect(numberOf(value!)).to.equal(number)
+      release(value)
+      await delay(idleTimeout / 2)
+    }
+    expect((await reader.next()).done).to.equal(true)
+    await appending
+    expect(performance.now() - begun).to.be.above(2 * idleTimeout)
+  })
 
   it('lets others of its connection have memory when the wait of a large chunk was aborted', async () => {
     const { out, into } = await ends()

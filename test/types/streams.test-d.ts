@@ -225,11 +225,11 @@ export async function optionsThatMayBeUndefined(): Promise<void> {
   await store.close({ drain: number })
   const window = { chunks: number, bytes: number }
   const stream = await RecordBatchStream.create<Row>(client, { name: text })
-  stream.createWriteStream({ signal, highWaterMark: number, window, sameSchema: flag })
+  stream.createWriteStream({ signal, highWaterMark: number, window, sameSchema: flag, idleTimeout: number })
   const readable = stream.createReadStream({ signal, highWaterMark: number, copy: flag, idleTimeout: number })
   await readable.toArray({ signal })
   readable.iterator({ destroyOnReturn: flag })
-  const writer = await stream.openWriter(client, { signal, window })
+  const writer = await stream.openWriter(client, { signal, window, idleTimeout: number })
   await writer.append(row, { signal })
   await writer.allocate(1, { signal })
   await writer.allocateBatch(row.schema, 1, { signal })

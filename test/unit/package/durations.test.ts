@@ -35,6 +35,22 @@ for (const endless of [Infinity, 2 ** 31]) {
       await client.close()
     })
 
+    it('is no end of the idleTimeout of a writer', async () => {
+      const client = await connect(store.socket)
+      const stream = await ByteStream.create(client)
+      const writer = await stream.openWriter(client, { idleTimeout: endless, window: { chunks: 1 } })
+      await writer.append(Buffer.from('first'))
+      const late = async (): Promise<string[]> => {
+        // The timer of 1 ms would come before this one.
+        await delay(2)
+        return (await stream.createReadStream().toArray()).map(String)
+      }
+      const appending = writer.append(Buffer.from('second')).then(() => writer.finish())
+      const [read] = await Promise.all([late(), appending])
+      expect(read.join(' ')).to.equal('first second')
+      await client.close()
+    })
+
     it('is no end of timeout, over either transport', async () => {
       for (const address of [store.socket, `tcp://${store.rpcEndpoint}`]) {
         const client = await connect(address, { timeout: endless })

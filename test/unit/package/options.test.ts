@@ -211,6 +211,7 @@ describe('Option objects', () => {
       ['read: highWaterMark', () => read({ highWaterMark: '5' }), value, /"highWaterMark".*'5'$/],
       ['write: as', () => write({ as: 'pandas' }), value, /"as" option must be 'recordbatch' or 'dataframe'/],
       ['write: sameSchema', () => write({ sameSchema: 'x' }), type, /"sameSchema"/],
+      ['write: idleTimeout', () => write({ idleTimeout: '5' }), type, /"idleTimeout".*'5'$/],
       ['write: window', () => write({ window: 5 }), type, /"window" option must be an object/],
       ['write: window.chunks', () => write({ window: { chunks: '3' } }), type, /"window.chunks"/],
       ['write: window.bytes', () => write({ window: { bytes: 0 } }), range, /"window.bytes"/],
