@@ -14,12 +14,20 @@ const typename = 'vineyard::StreamCollection'
 /** A vineyardd cannot read metadata with such a key again, and ends when somebody else signs. */
 const harmfulKey = /^(?:|-|[0-9]+|signature)$/
 
+/** It takes anything for the second and can never delete the object again. */
+const booleanKeys = ['global', 'transient']
+
 /** The server takes an object in metadata for a member. */
 const isFlatJson: Check = (value, what) => {
   isJsonObject(value, what)
   const harmful = Object.keys(value as JsonObject).find(key => harmfulKey.test(key))
   if (harmful !== undefined)
     throw argumentError('ERR_INVALID_ARG_VALUE', `The ${what} must not have the key '${harmful}'`)
+  for (const key of booleanKeys) {
+    const field = (value as JsonObject)[key]
+    if (field !== undefined && typeof field !== 'boolean')
+      throw argumentError('ERR_INVALID_ARG_VALUE', `The ${what} must have a boolean as '${key}', or none`)
+  }
   const nested = Object.entries(value as JsonObject).find(
     ([, field]) => typeof field === 'object' && field !== null && !Array.isArray(field)
   )

@@ -159,6 +159,14 @@ onBothServers('Whatever it is called with, a client', '64Mi', bench => {
     })
     client = await connect(proxy.socket)
   })
+  // For each connection that closes a vineyardd looks at all its objects: with 12,500 it takes 15 ms.
+  afterEach(async () => {
+    const left = await client.list()
+    await client.delete(
+      left.map(({ id }) => id),
+      { force: true }
+    )
+  })
   after(async () => {
     await client.close()
     proxy.close()

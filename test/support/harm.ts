@@ -48,6 +48,7 @@ function harmOfContent(content: JsonValue | undefined): string | undefined {
   for (const [key, value] of Object.entries(content)) {
     if (key === 'signature' && typeof value !== 'number' && typeof value !== 'bigint')
       return 'crash: a signature that is no number'
+    if (key === 'transient' && typeof value !== 'boolean') return 'damage: an object that cannot be deleted'
     if (/^(?:|-|[0-9]+)$/.test(key)) return `damage: '${key}' as the key of a field`
     const harm = isFields(value) ? harmOfContent(value) : undefined
     if (harm !== undefined) return harm

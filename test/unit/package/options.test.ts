@@ -125,7 +125,8 @@ describe('Option objects', () => {
     const range = 'ERR_OUT_OF_RANGE'
     const create = (...args: any[]): unknown => (RecordBatchStream.create as any)(...args)
     const parallel = (...args: any[]): unknown => (ParallelStream.create as any)(...args)
-    const collection = (streams: unknown): unknown => (StreamCollection.create as any)(client, streams)
+    const collection = (streams: unknown, metadata = {}): unknown =>
+      (StreamCollection.create as any)(client, streams, { metadata })
     const distribute = (partition: any): unknown => group.createWriteStream({ partition })
     const { createReadStream, createWriteStream } = stream as any
     const read = createReadStream.bind(stream) as (options: object) => unknown
@@ -184,6 +185,10 @@ describe('Option objects', () => {
       ['parallel: none', () => parallel(client, 0, RecordBatchStream), range, /"count" argument/],
       ['parallel: name', () => parallel(client, 1, RecordBatchStream, { name: 5 }), type, /"name" option/],
       ['collection: no client', () => (StreamCollection.create as any)([]), type, /"client" argument/],
+      ['collection: a key', () => collection([], { signature: 1 }), value, /not have the key 'signature'$/],
+      ['collection: a number as key', () => collection([], { 7: 1 }), value, /not have the key '7'$/],
+      ['collection: global', () => collection([], { global: 1 }), value, /a boolean as 'global'/],
+      ['collection: transient', () => collection([], { transient: null }), value, /a boolean as 'transient'/],
       [
         'collection: an object in metadata',
         () => StreamCollection.create(client, [], { metadata: { a: { b: 1 } } }),
