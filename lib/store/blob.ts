@@ -38,6 +38,11 @@ export class Blob {
     this.decimal = objectIdToDecimal(id)
   }
 
+  /** What its memory belongs to: a part keeps all of it. */
+  get owner(): Blob {
+    return this.whole?.blob.owner ?? this
+  }
+
   /** Where the blob begins in the pool, in bytes. */
   get offset(): number {
     return this.block.offset * alignment + (this.whole?.at ?? 0)

@@ -79,7 +79,7 @@ export class Blobs {
     return this.#leasedBytes
   }
 
-  /** Bytes kept for foreign readers. */
+  /** Bytes of memory that is kept for foreign readers. */
   get keptBytes(): number {
     return this.#kept.bytes
   }
@@ -100,6 +100,14 @@ export class Blobs {
   /** As upstream says it: true for the placeholder of the whole pool, false for the empty blob. */
   exists(id: ObjectId): boolean {
     return this.#byId.has(id) || id === invalidId
+  }
+
+  /** Whether less than `bound` bytes are in use: if need be after giving up what is kept for foreign readers. */
+  reduceBelow(bound: number, need: 'now' | 'soon'): boolean {
+    if (this.#usage >= bound && this.#usage - this.#kept.bytes < bound && this.#givesUpKept(need)) {
+      while (this.#usage >= bound && this.#kept.size > 0) this.#kept.giveUpOldest()
+    }
+    return this.#usage < bound
   }
 
   /** Whether `footprint` bytes could be free, as far as sums can tell. */

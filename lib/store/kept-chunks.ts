@@ -4,12 +4,15 @@ import type { Peer } from './peer.js'
 /**
  * Memory of chunks that a foreign connection pulled and left behind. Such a reader never says that it has finished with
  * a chunk, and looks at it through its mapping; upstream recycles the memory at once, under its eyes. Here the newest of
- * them stay until `limit` bytes, oldest given up first, or until the connection closes.
+ * them stay until they keep `limit` bytes, oldest given up first, or until the connection closes. A small chunk in a block
+ * keeps all of the block.
  */
 export class KeptChunks {
   readonly #limit: number
   readonly #free: (blob: Blob) => void
-  readonly #owners = new Map<Blob, Peer>()
+  readonly #readers = new Map<Blob, Peer>()
+  /** What owns the memory, with how many of its parts are kept. */
+  readonly #owners = new Map<Blob, number>()
   #bytes = 0
 
   /** `free` is called for a blob whose memory is no longer kept. */
@@ -23,19 +26,22 @@ export class KeptChunks {
   }
 
   get size(): number {
-    return this.#owners.size
+    return this.#readers.size
   }
 
   add(blob: Blob, peer: Peer): void {
     blob.kept = true
-    this.#owners.set(blob, peer)
+    this.#readers.set(blob, peer)
     peer.kept.add(blob)
-    this.#bytes += blob.size
+    const { owner } = blob
+    const parts = this.#owners.get(owner) ?? 0
+    this.#owners.set(owner, parts + 1)
+    if (parts === 0) this.#bytes += owner.size
     while (this.#bytes > this.#limit) this.giveUpOldest()
   }
 
   giveUpOldest(): void {
-    for (const blob of this.#owners.keys()) {
+    for (const blob of this.#readers.keys()) {
       this.#drop(blob)
       return
     }
@@ -47,9 +53,16 @@ export class KeptChunks {
   }
 
   #drop(blob: Blob): void {
-    this.#owners.get(blob)?.kept.delete(blob)
-    this.#owners.delete(blob)
-    this.#bytes -= blob.size
+    this.#readers.get(blob)?.kept.delete(blob)
+    this.#readers.delete(blob)
+    const { owner } = blob
+    const parts = (this.#owners.get(owner) as number) - 1
+    if (parts > 0) {
+      this.#owners.set(owner, parts)
+    } else {
+      this.#owners.delete(owner)
+      this.#bytes -= owner.size
+    }
     blob.kept = false
     this.#free(blob)
   }

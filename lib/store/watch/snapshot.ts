@@ -82,7 +82,7 @@ function connectionSnapshot(peer: Peer): ConnectionSnapshot {
     leasedBytes += blob.size
   }
   let keptBytes = 0
-  for (const blob of peer.kept) keptBytes += blob.size
+  for (const { size } of new Set([...peer.kept].map(({ owner }) => owner))) keptBytes += size
   return { number: peer.number, pid: peer.pid, extended: peer.extension > 0, leases, leasedBytes, keptBytes }
 }
 

@@ -367,6 +367,52 @@ describe('streams', () => {
       expect(store.engine.blobs.keptBytes).to.be.below(kept)
     })
 
+    it('gives them up for get_next, which leaves a fifth of the store free, when no reader goes on', async () => {
+      for (let i = 0; i < 4; i += 1) {
+        writer.push(id, writer.blob(chunkSize))
+        reader.pull(id)
+      }
+      const kept = store.engine.blobs.keptBytes
+      writer.create(size * 0.8 - store.usage)
+      writer.push(id, writer.blob(1))
+      const waiting = next(chunkSize)
+      expect(waiting.waits).to.equal(true)
+      expect(store.engine.blobs.keptBytes).to.equal(kept)
+      await eventually(() => !waiting.waits, 'memory that was kept')
+      expect(waiting.reply.buffer.data_size).to.equal(chunkSize)
+      expect(store.engine.blobs.keptBytes).to.be.below(kept)
+    })
+
+    it('gives up nothing for get_next where that does not help', async () => {
+      for (let i = 0; i < 4; i += 1) {
+        writer.push(id, writer.blob(chunkSize))
+        reader.pull(id)
+      }
+      const kept = store.engine.blobs.keptBytes
+      writer.create(size * 0.8 - chunkSize)
+      expect(next(chunkSize).waits).to.equal(true)
+      await eventually(() => store.engine.memory.stalled, 'a wait for nothing')
+      expect(store.engine.blobs.keptBytes).to.equal(kept)
+    })
+
+    it('counts all of a block for the chunks in it that were left behind, and once', () => {
+      const extended = store.connect(1)
+      const stream = extended.stream()
+      extended.ask('open_stream_request', { object_id: stream, mode: 2 })
+      for (let i = 0; i < 5; i += 1) {
+        const block = text(extended.create(MiB))
+        const chunks = [0, 100].map(at => [block, -1, at, 100])
+        extended.ask('write_chunks_request', { id: text(stream), templates: [], chunks, done: [block] })
+        for (let pull = 0; pull < chunks.length; pull += 1) reader.pull(stream)
+      }
+      // Of the last block one chunk has been left behind.
+      expect(store.engine.blobs.keptBytes).to.equal(2 * MiB)
+      expect(store.usage).to.equal(2 * MiB)
+      reader.close()
+      expect(store.usage).to.equal(0)
+      expect(store.engine.blobs.keptBytes).to.equal(0)
+    })
+
     it('frees at once what is deleted explicitly', () => {
       const chunk = writer.chunk(chunkSize)
       writer.push(id, chunk)
