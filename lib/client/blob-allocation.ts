@@ -26,6 +26,8 @@ const longestPollMs = 20
 export interface AllocateOptions {
   /** Wait for memory instead of failing when the server has none left now. */
   wait: boolean
+  /** On the store: nobody needs it yet, so that nobody gives up anything for it. */
+  ahead?: boolean | undefined
   /** On the store: free the blobs with the connection unless an object or a stream has taken them by then. */
   scoped: boolean
   /** Told of the blobs before anything is done with them. */
@@ -149,9 +151,9 @@ async function pollForMemory(
 async function allocateOnStore(
   connection: Connection,
   sizes: readonly number[],
-  { wait, scoped, signal }: AllocateOptions
+  { wait, ahead = false, scoped, signal }: AllocateOptions
 ): Promise<Payload[]> {
-  if (!wait) return allocateInPieces(connection, sizes, scoped)
+  if (!wait) return allocateInPieces(connection, sizes, { scoped, urgent: !ahead })
   if (signal === undefined) return createBuffers(connection, sizes, { wait, scoped })
   const ticket = connection.nextTicket()
   const made = createBuffers(connection, sizes, { wait, scoped, ticket })
@@ -169,12 +171,12 @@ async function allocateOnStore(
 async function allocateInPieces(
   connection: Connection,
   sizes: readonly number[],
-  scoped: boolean
+  options: { scoped: boolean; urgent: boolean }
 ): Promise<Payload[]> {
   const made: Payload[] = []
   try {
     for (const piece of divide(sizes, maxBlobs)) {
-      for (const payload of await createBuffers(connection, piece, { wait: false, scoped }))
+      for (const payload of await createBuffers(connection, piece, { wait: false, ...options }))
         made.push(payload)
     }
   } catch (error) {

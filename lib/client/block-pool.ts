@@ -123,7 +123,7 @@ export class BlockPool {
     const count = wanted - this.#ahead.length
     if (this.#fetching !== undefined || count < 1 || this.#closed) return
     const sizes = Array<number>(count).fill(this.#blockSize)
-    this.#fetching = allocateBlobs(this.#connection, sizes, { wait: false, scoped: true }).then(
+    this.#fetching = allocateBlobs(this.#connection, sizes, { wait: false, ahead: true, scoped: true }).then(
       payloads => {
         this.#fetching = undefined
         if (this.#closed) return

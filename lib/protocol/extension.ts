@@ -14,7 +14,8 @@
  *   deleted, until `release_leases` gave every count back or the connection closes;
  * - `create_buffers_request` knows `wait: true` (the reply comes when there is memory; 41 at once where the sum can never
  *   fit), with `ticket`, a number that grows from one such request of the connection to the next, for `cancel_waiting`, and
- *   `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes);
+ *   `scoped: true` (blobs that no object refers to and no stream was given are freed when the connection closes). Scoped ones that are
+ *   not waited for are memory in advance, for which nobody gives up anything, unless it says `urgent: true`;
  * - `create_datas_request` knows `scoped: true`: the objects are deleted with the connection unless they have become
  *   members, or were pushed, named or persisted by then;
  * - `pull_next_stream_chunk_reply` carries `memory_usage`, `memory_limit` (bytes) and `readers` (how many connections

@@ -65,14 +65,19 @@ describe('Memory that others hold or wait for', () => {
     await Promise.all(streams.map(({ read }) => read(61)))
   })
 
-  it('what idle writers have in advance is there for a put', async () => {
-    const streams = await Promise.all(Array.from({ length: 64 }, () => readStream(client)))
-    await Promise.all(streams.map(({ writer }) => appendSmall(writer)))
-    await Promise.all(streams.map(({ read }) => read(60)))
-    const { memoryUsage } = await store.status()
-    expect(memoryUsage).to.be.above(60 * mib)
-    await client.put(Buffer.alloc(30 * mib))
-  })
+  for (const [what, value] of [
+    ['a put', Buffer.alloc(30 * mib)],
+    ['a put of an object', new Float64Array((30 * mib) / 8)]
+  ] as const) {
+    it(`what idle writers have in advance is there for ${what}`, async () => {
+      const streams = await Promise.all(Array.from({ length: 64 }, () => readStream(client)))
+      await Promise.all(streams.map(({ writer }) => appendSmall(writer)))
+      await Promise.all(streams.map(({ read }) => read(60)))
+      const { memoryUsage } = await store.status()
+      expect(memoryUsage).to.be.above(60 * mib)
+      await client.put(value)
+    })
+  }
 
   it('what a writer has in advance, and its connection, go with its stream, though nobody closes it', async () => {
     const stream = await ByteStream.create(client)

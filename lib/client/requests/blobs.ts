@@ -28,7 +28,7 @@ export async function createBuffer(connection: Connection, size: number): Promis
 export async function createBuffers(
   connection: Connection,
   sizes: readonly number[],
-  options: { wait: boolean; scoped: boolean; ticket?: number | undefined }
+  options: { wait: boolean; scoped: boolean; urgent?: boolean; ticket?: number | undefined }
 ): Promise<Payload[]> {
   const reply = await connection.request(
     {
@@ -37,6 +37,7 @@ export async function createBuffers(
       sizes,
       scoped: options.scoped,
       wait: options.wait,
+      urgent: options.urgent === true ? true : undefined,
       ticket: options.ticket
     },
     'create_buffers_reply',

@@ -30,7 +30,7 @@ function getBlob({ engine, peer }: RequestContext, id: ObjectId): Blob {
 /** One blob made by `create`, as a reply of the given type. */
 function createOne(size: number, type: string, context: RequestContext): string | Waiting {
   const { engine, peer } = context
-  return createNow([size], context, ([blob]) =>
+  return createNow([size], false, context, ([blob]) =>
     createdOne(blob, blob ? peer.announceFd(engine.poolFd) : -1, type, engine)
   )
 }
@@ -59,6 +59,7 @@ const createBuffers: Handler = (request, context) => {
   const extended = peer.extension > 0
   const wait = extended && readFlag(request, 'wait')
   const scoped = extended && readFlag(request, 'scoped')
+  const urgent = !scoped || readFlag(request, 'urgent')
   const stream =
     extended && request['stream'] !== undefined
       ? engine.streams.table.find(readId(request, 'stream'))
@@ -66,7 +67,7 @@ const createBuffers: Handler = (request, context) => {
   const footprint = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
   if (footprint > engine.blobs.limit) throw noMemory(footprint, engine)
   if (!wait) {
-    if (!scoped) return createNow(sizes, context, made => announce(sizes, made, context))
+    if (urgent) return createNow(sizes, scoped, context, made => announce(sizes, made, context))
     // Memory in advance must not keep those who wait for some from it.
     const made = engine.memory.admits(footprint) ? createAll(sizes, scoped, 'perhaps', context) : undefined
     if (!made) throw noMemory(footprint, engine)

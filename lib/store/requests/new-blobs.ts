@@ -48,12 +48,13 @@ const longestTime = 2000
  */
 export function createNow(
   sizes: readonly number[],
+  scoped: boolean,
   context: RequestContext,
   compose: (made: readonly Blob[]) => string
 ): string | Waiting {
   const { engine, peer } = context
   const { blobs, memory } = engine
-  const made = createAll(sizes, false, 'soon', context)
+  const made = createAll(sizes, scoped, 'soon', context)
   if (made) return compose(made)
   const bytes = sizes.reduce((sum, size) => sum + Allocator.footprint(size), 0)
   const helps = blobs.someAhead || blobs.keptBytes > 0
@@ -62,7 +63,7 @@ export function createNow(
   const ends = performance.now() + longestTime
   let timer: NodeJS.Timeout | undefined
   const tryOnce = (need: 'now' | 'soon'): boolean => {
-    const late = createAll(sizes, false, need, context)
+    const late = createAll(sizes, scoped, need, context)
     if (late) waiting.settle(() => compose(late))
     return late !== undefined
   }

@@ -367,6 +367,22 @@ describe('streams', () => {
       expect(store.engine.blobs.keptBytes).to.be.below(kept)
     })
 
+    it('gives them up for blobs of an object that is put, and not for memory in advance', () => {
+      for (let i = 0; i < 4; i += 1) {
+        writer.push(id, writer.blob(chunkSize))
+        reader.pull(id)
+      }
+      const putter = store.connect(1)
+      const made = (urgent: boolean): number =>
+        putter.code('create_buffers_request', { sizes: [chunkSize], scoped: true, urgent })
+      writer.create(size - 4 * chunkSize)
+      expect(made(false)).to.equal(41)
+      expect(made(true)).to.equal(0)
+      expect(store.engine.blobs.keptBytes).to.equal(2 * chunkSize)
+      putter.close()
+      expect(store.usage).to.equal(size - chunkSize)
+    })
+
     it('gives them up for get_next, which leaves a fifth of the store free, when no reader goes on', async () => {
       for (let i = 0; i < 4; i += 1) {
         writer.push(id, writer.blob(chunkSize))
