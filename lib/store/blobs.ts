@@ -103,8 +103,8 @@ export class Blobs {
   }
 
   /** Whether less than `bound` bytes are in use: if need be after giving up what is kept for foreign readers. */
-  reduceBelow(bound: number, need: 'now' | 'soon'): boolean {
-    if (this.#usage >= bound && this.#usage - this.#kept.bytes < bound && this.#givesUpKept(need)) {
+  reduceBelow(bound: number): boolean {
+    if (this.#usage >= bound && this.#usage - this.#kept.bytes < bound && this.#givesUpKept('soon')) {
       while (this.#usage >= bound && this.#kept.size > 0) this.#kept.giveUpOldest()
     }
     return this.#usage < bound

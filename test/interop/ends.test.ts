@@ -29,6 +29,16 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
     return RecordBatchStream.create(await bench.client())
   }
 
+  /** Another Python, which `work` kills, and whatever comes of that it is gone afterwards. */
+  async function withOther(work: (other: Python) => Promise<void>): Promise<void> {
+    const other = new Python(bench)
+    try {
+      await work(other)
+    } finally {
+      await other.session.kill()
+    }
+  }
+
   it('gives Node the chunks and then an error when Python fails the stream', async () => {
     const shared = await stream()
     await python.call('streams.produce', { stream: shared.id, first: 0, count: 3, rows: 3 })
@@ -164,8 +174,7 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
 
   it('fails the Node writer when the Python reader is killed', async () => {
     const shared = await stream()
-    const other = new Python(bench)
-    try {
+    await withOther(async other => {
       await other.call('streams.open_reader', { stream: shared.id })
       const writable = shared.createWriteStream({ window: { chunks: 2 } })
       const ended = rejection(finished(writable))
@@ -176,9 +185,7 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
         if (!writable.write(seedBatch(seed, 3))) await Promise.race([once(writable, 'drain'), ended])
       }
       expect((await ended).code).to.equal('ERR_VINEYARD_STREAM_FAILED')
-    } finally {
-      await other.session.kill()
-    }
+    })
   })
 
   // A vineyardd does not notice: for that its readers and writers have idleTimeout.
@@ -187,8 +194,7 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
       const client = await bench.client()
       const { memoryUsage } = await client.status()
       const shared = await stream()
-      const other = new Python(bench)
-      try {
+      await withOther(async other => {
         await other.call('streams.open_reader', { stream: shared.id })
         const writable = shared.createWriteStream({ window: { chunks: 2 }, idleTimeout: 1000 })
         const ended = rejection(finished(writable))
@@ -197,17 +203,14 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
         expect((await ended).code).to.equal('ERR_VINEYARD_TIMEOUT')
         await shared.drop()
         await memoryReturns(client, memoryUsage)
-      } finally {
-        await other.session.kill()
-      }
+      })
     })
 
     it('ends the Node reader by its idleTimeout when the Python writer is killed, and leaves nothing', async () => {
       const client = await bench.client()
       const { memoryUsage } = await client.status()
       const shared = await stream()
-      const other = new Python(bench)
-      try {
+      await withOther(async other => {
         await other.call('streams.produce', { stream: shared.id, first: 0, count: 2, rows: 3 })
         const chunks = shared.createReadStream({ idleTimeout: 1000 }).iterator()
         for (const columns of columnsOf([0, 1])) {
@@ -220,25 +223,20 @@ withPython('Ends of streams shared with Python', '64Mi', (bench, python) => {
         expect((await ended).code).to.equal('ERR_VINEYARD_TIMEOUT')
         await shared.drop()
         await memoryReturns(client, memoryUsage)
-      } finally {
-        await other.session.kill()
-      }
+      })
     })
     return
   }
 
   it('fails the Node reader when the Python writer is killed', async () => {
     const shared = await stream()
-    const other = new Python(bench)
-    try {
+    await withOther(async other => {
       await other.call('streams.produce', { stream: shared.id, first: 0, count: 2, rows: 3 })
       const reading = readAll(shared.createReadStream())
       await other.session.kill()
       const { chunks, error } = await reading
       expect(chunks).to.deep.equal(columnsOf([0, 1]))
       expect((error as VineyardError).code).to.equal('ERR_VINEYARD_STREAM_FAILED')
-    } finally {
-      await other.session.kill()
-    }
+    })
   })
 })

@@ -94,6 +94,10 @@ onEachServer('Backpressure', '4Mi', bench => {
     }
   }
 
+  /** A window that is what it waits for, or is not. */
+  const windowFor = (wait: string): { chunks: number; bytes?: number } =>
+    wait === 'the window' ? { chunks: 1 } : { chunks: 9, bytes: Infinity }
+
   const stops: Record<
     string,
     [stop: (writer: StreamWriter, scene: Awaited<ReturnType<typeof ends>>) => unknown, code: string]
@@ -115,7 +119,7 @@ onEachServer('Backpressure', '4Mi', bench => {
         const before = server instanceof Store ? await holdingsOf(server) : undefined
         const { memoryUsage } = await watcher.status()
         const scene = await ends()
-        const window = wait === 'the window' ? { chunks: 1 } : { chunks: 9, bytes: Infinity }
+        const window = windowFor(wait)
         const writer = await scene.out.openWriter(undefined, { window })
         const [waiting] = (await start(writer)) as [Promise<unknown>]
         const failure = rejection(waiting)
@@ -134,7 +138,7 @@ onEachServer('Backpressure', '4Mi', bench => {
   for (const wait of ['the window', 'memory']) {
     it(`goes on after an aborted wait for ${wait}, without that chunk`, async () => {
       const { out, into } = await ends()
-      const window = wait === 'the window' ? { chunks: 1 } : { chunks: 9, bytes: Infinity }
+      const window = windowFor(wait)
       const writer = await out.openWriter(undefined, { window })
       const abort = new AbortController()
       const [waiting] = (await waits[wait]!(writer, abort.signal)) as [Promise<unknown>]
@@ -157,7 +161,7 @@ onEachServer('Backpressure', '4Mi', bench => {
   for (const wait of Object.keys(waits)) {
     it(`gives up a wait for ${wait} after idleTimeout, without that chunk, and goes on`, async () => {
       const { out, into } = await ends()
-      const window = wait === 'the window' ? { chunks: 1 } : { chunks: 9, bytes: Infinity }
+      const window = windowFor(wait)
       const idleTimeout = 200
       const writer = await out.openWriter(undefined, { window, idleTimeout })
       const begun = performance.now()

@@ -37,7 +37,7 @@ export async function createBuffers(
       sizes,
       scoped: options.scoped,
       wait: options.wait,
-      urgent: options.urgent === true ? true : undefined,
+      urgent: options.urgent || undefined,
       ticket: options.ticket
     },
     'create_buffers_reply',

@@ -139,7 +139,7 @@ export class StreamWriting {
     }
     const waiting = new Waiting()
     const attempt = (): boolean => {
-      if (!this.#blobs.reduceBelow(this.#blobs.limit * threshold - size, 'soon')) return false
+      if (!this.#blobs.reduceBelow(this.#blobs.limit * threshold - size)) return false
       const blob = this.#blobs.create(size, peer, false, 'soon')
       if (!blob) return false
       stream.writing = blob

@@ -324,6 +324,14 @@ describe('streams', () => {
   describe('for a foreign reader', () => {
     const chunkSize = MiB / 2
 
+    /** Three of them are left behind. */
+    function readFour(): void {
+      for (let i = 0; i < 4; i += 1) {
+        writer.push(id, writer.blob(chunkSize))
+        reader.pull(id)
+      }
+    }
+
     it('keeps the memory of the newest chunks it left behind: an eighth of the store', () => {
       const offsets: number[] = []
       for (let i = 0; i < 8; i += 1) {
@@ -341,20 +349,14 @@ describe('streams', () => {
     })
 
     it('gives them up when memory is needed and nobody could free any', () => {
-      for (let i = 0; i < 4; i += 1) {
-        writer.push(id, writer.blob(chunkSize))
-        reader.pull(id)
-      }
+      readFour()
       writer.create(size - 4 * chunkSize)
       expect(writer.code('create_buffer_request', { size: chunkSize })).to.equal(0)
       expect(store.engine.blobs.keptBytes).to.equal(2 * chunkSize)
     })
 
     it('does not give them up at once while a reader could go on', async () => {
-      for (let i = 0; i < 4; i += 1) {
-        writer.push(id, writer.blob(chunkSize))
-        reader.pull(id)
-      }
+      readFour()
       writer.push(id, writer.blob(chunkSize))
       writer.create(size - 5 * chunkSize)
       const kept = store.engine.blobs.keptBytes
@@ -368,10 +370,7 @@ describe('streams', () => {
     })
 
     it('gives them up for blobs of an object that is put, and not for memory in advance', () => {
-      for (let i = 0; i < 4; i += 1) {
-        writer.push(id, writer.blob(chunkSize))
-        reader.pull(id)
-      }
+      readFour()
       const putter = store.connect(1)
       const made = (urgent: boolean): number =>
         putter.code('create_buffers_request', { sizes: [chunkSize], scoped: true, urgent })
@@ -384,10 +383,7 @@ describe('streams', () => {
     })
 
     it('gives them up for get_next, which leaves a fifth of the store free, when no reader goes on', async () => {
-      for (let i = 0; i < 4; i += 1) {
-        writer.push(id, writer.blob(chunkSize))
-        reader.pull(id)
-      }
+      readFour()
       const kept = store.engine.blobs.keptBytes
       writer.create(size * 0.8 - store.usage)
       writer.push(id, writer.blob(1))
@@ -400,10 +396,7 @@ describe('streams', () => {
     })
 
     it('gives up nothing for get_next where that does not help', async () => {
-      for (let i = 0; i < 4; i += 1) {
-        writer.push(id, writer.blob(chunkSize))
-        reader.pull(id)
-      }
+      readFour()
       const kept = store.engine.blobs.keptBytes
       writer.create(size * 0.8 - chunkSize)
       expect(next(chunkSize).waits).to.equal(true)
