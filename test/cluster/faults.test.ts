@@ -14,7 +14,7 @@ import { clusterForEach } from '../support/cluster-tests.js'
 import { runExample } from '../support/example.js'
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
-import { silence } from '../support/victims.js'
+import { silence } from '../support/silence.js'
 import type { Vineyardd } from '../support/vineyardd.js'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -155,7 +155,7 @@ describe('Faults in a cluster', () => {
   it('an instance does not answer: a stream on each instance is made on the others', async () => {
     const [first, second] = bench.cluster.instances as [Vineyardd, Vineyardd]
     const a = await open(first.socket)
-    await silence(second)
+    silence(second)
     const one = await ParallelStream.create(a, { perInstance: true })
     expect(one.streams.map(stream => stream.meta.instance_id)).to.deep.equal([0])
     await one.drop()

@@ -6,7 +6,7 @@ import { LocalTraffic } from '../support/local-traffic.js'
 import { outcome } from '../support/outcome.js'
 import { rejection } from '../support/rejection.js'
 import { sentRequests } from '../support/sent-requests.js'
-import { silence } from '../support/victims.js'
+import { silence } from '../support/silence.js'
 import type { Vineyardd } from '../support/vineyardd.js'
 
 /** The client's, in ms. */
@@ -92,7 +92,7 @@ describe('A request that hangs in a cluster ends alone', () => {
 
     it('where the other instance dies: at once', async () => {
       const [first] = bench.cluster.instances as [Vineyardd]
-      await silence(first)
+      silence(first)
       const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
@@ -103,7 +103,7 @@ describe('A request that hangs in a cluster ends alone', () => {
 
     it('where the other instance does not answer: within the timeout', async () => {
       const [first] = bench.cluster.instances as [Vineyardd]
-      await silence(first)
+      silence(first)
       const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
@@ -115,7 +115,7 @@ describe('A request that hangs in a cluster ends alone', () => {
     it('with its signal, and the next one gets what it had begun', async () => {
       const [first] = bench.cluster.instances as [Vineyardd]
       const abort = new AbortController()
-      await silence(first)
+      silence(first)
       const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id, { signal: abort.signal }))
       await sent
@@ -130,7 +130,7 @@ describe('A request that hangs in a cluster ends alone', () => {
 
     it('with the client', async () => {
       const [first] = bench.cluster.instances as [Vineyardd]
-      await silence(first)
+      silence(first)
       const sent = sentRequests('migrate_object_request')
       const migrating = rejection(b.migrate(id))
       await sent
@@ -142,7 +142,7 @@ describe('A request that hangs in a cluster ends alone', () => {
       const patient = await open(second.socket, { timeout })
       expect(await patient.get(id)).to.deep.equal(value)
       // The instance that fetches stands for a slow network: the other one answers meanwhile.
-      const stopped = sentRequests('migrate_object_request', 1, () => second.process.kill('SIGSTOP'))
+      const stopped = sentRequests('migrate_object_request', 1, () => silence(second))
       const migrating = patient.migrate(id)
       await stopped
       expect(await Promise.race([migrating, delay(2 * timeout, 'goes on')])).to.equal('goes on')

@@ -2,7 +2,8 @@ import { finished } from 'node:stream/promises'
 import { expect } from 'chai'
 import { ByteStream, connect, type Client } from 'vineyard-streams'
 import { loseConnection } from '../support/lost-connection.js'
-import { kill, servers, silence, type Victim } from '../support/victims.js'
+import { silence } from '../support/silence.js'
+import { kill, servers, type Victim } from '../support/victims.js'
 import { outcome } from '../support/outcome.js'
 import { rejection } from '../support/rejection.js'
 import { needsVineyard } from '../support/vineyardd.js'
@@ -186,7 +187,7 @@ for (const [name, start] of Object.entries(servers)) {
         clients.push(client)
         tries.push([what, await enter({ client, stream: await ByteStream.create(client) })])
       }
-      await silence(server)
+      silence(server)
       const seen = await Promise.all(tries.map(async ([what, attempt]) => [what, await outcome(attempt)]))
       await Promise.all(clients.map(client => client.close()))
       return Object.fromEntries(seen) as Record<string, string>

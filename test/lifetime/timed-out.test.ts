@@ -3,7 +3,8 @@ import { ByteStream, connect, RecordBatchStream, release, type Client } from 'vi
 import { numberedBatch, numberOf } from '../support/numbered.js'
 import { rejection } from '../support/rejection.js'
 import { eventually, memoryReturns } from '../support/settling.js'
-import { kill, servers, silence, type Victim } from '../support/victims.js'
+import { silence } from '../support/silence.js'
+import { kill, servers, type Victim } from '../support/victims.js'
 import { needsVineyard } from '../support/vineyardd.js'
 
 const bytes = 2 ** 20
@@ -31,7 +32,7 @@ for (const [name, start] of Object.entries(servers)) {
 
     /** Runs `work`, which must fail for its connection, while the server does nothing. */
     async function whileStopped(work: () => Promise<unknown>): Promise<void> {
-      await silence(server)
+      silence(server)
       const error = await rejection(work())
       server.process.kill('SIGCONT')
       // On a vineyardd a reader is given up with the connection that watches over it.

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Network, type Namespace } from './network.js'
+import { silence } from './silence.js'
 import { upAndRunning } from './up-and-running.js'
 import { freePort, sitePackages, Vineyardd } from './vineyardd.js'
 
@@ -44,7 +45,7 @@ class Etcd {
 
   /** Stops it: it is there, and answers nothing. */
   freeze(): void {
-    this.#process?.kill('SIGSTOP')
+    if (this.#process !== undefined) silence({ process: this.#process })
   }
 
   /** Lets it go on. */

@@ -12,7 +12,8 @@ import { loseConnection } from './lost-connection.js'
 import { numberedBatch } from './numbered.js'
 import { outcome, type Table } from './outcome.js'
 import { TestProcess } from './processes.js'
-import { kill, silence, type Victim } from './victims.js'
+import { silence } from './silence.js'
+import { kill, type Victim } from './victims.js'
 
 /** The `timeout` of the clients of a server that falls silent, in ms. */
 const clientTimeout = 1000
@@ -165,7 +166,7 @@ export class StateMatrix {
         tries.push([cell, rows[index]!, run, outcomes[column.state]!])
       }
     }
-    await silence(this.#server!)
+    silence(this.#server!)
     await Promise.all(
       tries.map(async ([cell, { scene, subject }, run, outcomes]) => {
         const coming = outcome(() => run(subject))

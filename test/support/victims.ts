@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { eventually } from './settling.js'
 import { Vineyardd } from './vineyardd.js'
 
 const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
@@ -42,13 +41,4 @@ export async function kill({ process: server }: Victim): Promise<void> {
   const closed = once(server, 'close')
   server.kill('SIGKILL')
   await closed
-}
-
-/** Stops a server: it is there and answers nothing. What it was asked before may be answered until all its threads stand. */
-export async function silence({ process: server }: Victim): Promise<void> {
-  server.kill('SIGSTOP')
-  const tasks = `/proc/${server.pid}/task`
-  const stands = (task: string): boolean =>
-    /^State:\tT/m.test(readFileSync(`${tasks}/${task}/status`, 'utf8'))
-  await eventually(() => readdirSync(tasks).every(stands), 'the server to be stopped')
 }
