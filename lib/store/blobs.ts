@@ -93,6 +93,12 @@ export class Blobs {
     return this.#byId.values()
   }
 
+  /** Throws 41 where there are as many blobs as there may be. */
+  admit(): void {
+    if (this.#byId.size < this.#maxCount) return
+    throw new RequestError(Status.NotEnoughMemory, `there are ${this.#byId.size} blobs already`)
+  }
+
   find(id: ObjectId): Blob | undefined {
     return this.#byId.get(id)
   }

@@ -2,6 +2,7 @@ import { emptyBlobId, type ObjectId } from '../protocol/ids.js'
 import type { Template } from '../protocol/template.js'
 import type { Blob } from './blob.js'
 import type { Blobs } from './blobs.js'
+import { type HeapShare, textBytes } from './heap-share.js'
 import type { Metadata } from './metadata.js'
 import type { ObjectRecord } from './object-record.js'
 import type { PoolBytes } from './pool-bytes.js'
@@ -23,6 +24,10 @@ export interface CompactChunk {
   readonly values: ChunkValues | undefined
 }
 
+/** What a chunk takes of V8's heap without its values, and one of these, in bytes. */
+const chunkBytes = 512
+const valueBytes = 32
+
 /** What differs from chunk to chunk. Spans are offset and size in the chunk of each of the template's blobs. */
 export interface ChunkValues {
   readonly vars: readonly unknown[]
@@ -38,12 +43,14 @@ export class CompactChunks {
   readonly #blobs: Blobs
   readonly #metadata: Metadata
   readonly #bytes: PoolBytes
+  readonly #heap: HeapShare
   readonly #byId = new Map<ObjectId, CompactChunk>()
 
-  constructor(blobs: Blobs, metadata: Metadata, bytes: PoolBytes) {
+  constructor(blobs: Blobs, metadata: Metadata, bytes: PoolBytes, heap: HeapShare) {
     this.#blobs = blobs
     this.#metadata = metadata
     this.#bytes = bytes
+    this.#heap = heap
   }
 
   get count(): number {
@@ -66,7 +73,9 @@ export class CompactChunks {
   ): ObjectId {
     const id = this.#metadata.reserveId()
     if (shared) this.#blobs.share(blob)
-    this.#byId.set(id, { id, number, template, blob, at, size, shared, values })
+    const chunk = { id, number, template, blob, at, size, shared, values }
+    this.#byId.set(id, chunk)
+    this.#heap.count(heapBytesOf(chunk))
     return id
   }
 
@@ -74,16 +83,28 @@ export class CompactChunks {
   delete(id: ObjectId): boolean {
     const chunk = this.#byId.get(id)
     if (!chunk) return false
-    this.#byId.delete(id)
+    this.#forget(chunk)
     this.#letGo(chunk)
     return true
   }
 
-  /** Makes the objects of a chunk. Undefined if there is none, or if its metadata break the rules: then it is deleted. */
-  materialise(id: ObjectId): ObjectRecord | undefined {
+  /** Deletes all of them. */
+  clear(): void {
+    for (const id of [...this.#byId.keys()]) this.delete(id)
+  }
+
+  /**
+   * Makes the objects of a chunk. Undefined if there is none, or if its metadata break the rules: then it is deleted.
+   * Throws 41, and leaves it as it is, where there is no room for objects, unless they are to be made `anyway`.
+   */
+  materialise(id: ObjectId, anyway: boolean): ObjectRecord | undefined {
     const chunk = this.#byId.get(id)
     if (!chunk) return undefined
-    this.#byId.delete(id)
+    if (!anyway) {
+      this.#heap.admit()
+      this.#blobs.admit()
+    }
+    this.#forget(chunk)
     let parts: ObjectId[] = []
     const made: ObjectRecord[] = []
     try {
@@ -93,12 +114,12 @@ export class CompactChunks {
         vars,
         (index, instance) => blobMember(parts[index] ?? emptyBlobId, instance),
         member => {
-          const [created] = this.#metadata.create([member])
-          made.push(created!.record)
-          return { id: created!.record.id }
+          const record = this.#metadata.createAnyway(member)
+          made.push(record)
+          return { id: record.id }
         }
       )
-      return this.#metadata.createAs(id, content)
+      return this.#metadata.createAnyway(content, id)
     } catch {
       for (const record of made.reverse()) this.#metadata.remove(record)
       for (const part of parts) {
@@ -111,9 +132,14 @@ export class CompactChunks {
     }
   }
 
-  /** Makes the objects of all chunks: somebody looks at everything there is. */
+  /** Makes the objects of all chunks: somebody looks at everything there is. Throws 41 as `materialise` does. */
   materialiseAll(): void {
-    for (const id of [...this.#byId.keys()]) this.materialise(id)
+    for (const id of [...this.#byId.keys()]) this.materialise(id, false)
+  }
+
+  #forget(chunk: CompactChunk): void {
+    this.#byId.delete(chunk.id)
+    this.#heap.count(-heapBytesOf(chunk))
   }
 
   #letGo({ blob, shared }: CompactChunk): void {
@@ -138,6 +164,19 @@ export class CompactChunks {
     }
     return { vars: [...numbers.subarray(0, vars)], spans }
   }
+}
+
+/** What a chunk takes of V8's heap, from above. */
+function heapBytesOf({ values }: CompactChunk): number {
+  if (!values) return chunkBytes
+  const { vars, spans } = values
+  let bytes = chunkBytes + valueBytes * (vars.length + spans.length)
+  for (const value of vars) {
+    if (typeof value === 'string') bytes += textBytes(value)
+    // No client of this package writes these.
+    else if (typeof value === 'object' && value !== null) bytes += 16 * textBytes(JSON.stringify(value))
+  }
+  return bytes
 }
 
 function blobMember(id: ObjectId, instance: unknown): Request {

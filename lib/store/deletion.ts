@@ -3,7 +3,8 @@ import type { ObjectRecord } from './object-record.js'
 
 /** The graph that deletion walks: objects, their members and their owners. */
 export interface DeletionGraph {
-  find(id: ObjectId): ObjectRecord | undefined
+  /** Also one that is not made yet, for which `anyway` there need not be room: it goes at once. */
+  find(id: ObjectId, anyway: true): ObjectRecord | undefined
   /** The objects that a blob belongs to. */
   blobOwners(id: ObjectId): ReadonlySet<ObjectRecord> | undefined
   /** Takes an object out of the graph. */
@@ -42,14 +43,14 @@ export function deleteObjects(
    */
   function visitRoot(id: ObjectId): void {
     pending.delete(id)
-    for (const owner of [...(owners(id, graph.find(id)) ?? [])]) {
+    for (const owner of [...(owners(id, graph.find(id, true)) ?? [])]) {
       if (pending.has(owner.id)) visitRoot(owner.id)
     }
     visit(id, options.force, options.deep)
   }
 
   function visit(id: ObjectId, force: boolean, deep: boolean): void {
-    const record = graph.find(id)
+    const record = graph.find(id, true)
     if (!record && !isBlobId(id)) return
     if (blobs.has(id) || record?.deleted) return
     const remaining = owners(id, record)

@@ -2,6 +2,7 @@ import { isBlobId, type ObjectId } from '../protocol/ids.js'
 import { Blobs } from './blobs.js'
 import { CompactChunks } from './compact-chunks.js'
 import type { DeletionOptions } from './deletion.js'
+import { HeapShare } from './heap-share.js'
 import { IdGenerator } from './id-generator.js'
 import { MemoryQueue, type MemoryRequest } from './memory-queue.js'
 import { Metadata } from './metadata.js'
@@ -25,6 +26,7 @@ export class Engine {
   readonly streams: Streams
   readonly compact: CompactChunks
   readonly memory: MemoryQueue
+  readonly heap: HeapShare
   /** The connections that there are. */
   readonly peers = new Set<Peer>()
   #connected = 0
@@ -35,22 +37,25 @@ export class Engine {
   /** Requests that wait for names. */
   readonly nameWaits = new Waits()
 
-  constructor(pool: Pool, poolFd: number) {
+  /** `maxBlobs` is that of `Blobs` unless given. */
+  constructor(pool: Pool, poolFd: number, heap = new HeapShare(), maxBlobs?: number) {
     this.poolFd = poolFd
+    this.heap = heap
     this.bytes = new PoolBytes(poolFd, pool.size)
     const ids = new IdGenerator()
-    this.blobs = new Blobs(pool, ids)
+    this.blobs = new Blobs(pool, ids, maxBlobs)
     this.memory = new MemoryQueue(this.blobs)
-    this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0)
-    this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes)
-    this.metadata.makeLazily = id => this.compact.materialise(id)
-    this.names = new Names(this.metadata)
+    this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0, heap)
+    this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes, heap)
+    this.metadata.makeLazily = (id, anyway) => this.compact.materialise(id, anyway)
+    this.names = new Names(this.metadata, heap)
     this.streams = new Streams(
       this.blobs,
       this.metadata,
       this.memory,
       (chunk, reader) => this.deleteChunk(chunk, reader),
-      (chunks, request) => this.#wouldFit(chunks, request)
+      (chunks, request) => this.#wouldFit(chunks, request),
+      heap
     )
     this.streams.writing.onPushed = id => this.unscopeObject(this.metadata.find(id))
     this.memory.onWait = () => this.blobs.askForMemory()
@@ -100,7 +105,7 @@ export class Engine {
   /** Deletes all objects and blobs. Names and streams stay, as they do upstream. */
   clear(by: Peer): void {
     const ids: ObjectId[] = []
-    this.compact.materialiseAll()
+    this.compact.clear()
     for (const record of this.metadata.all()) ids.push(record.id)
     for (const blob of this.blobs.all()) ids.push(blob.id)
     this.delete(ids, { force: true, deep: false }, by)

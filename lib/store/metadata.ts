@@ -1,9 +1,10 @@
 import { Status } from '../errors.js'
 import { emptyBlobId, invalidId, isBlobId, type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
 import { type DeletionGraph, type DeletionOptions, deleteObjects } from './deletion.js'
+import { type HeapShare, textBytes } from './heap-share.js'
 import type { IdGenerator } from './id-generator.js'
 import { checkFields, checkWeight, type Description, describeObject } from './metadata-rules.js'
-import { ObjectRecord } from './object-record.js'
+import { heapBytesOfObject, ObjectRecord } from './object-record.js'
 import { RequestError } from './request-error.js'
 import type { Request } from './request.js'
 import { byteOrder, valueText } from './value-text.js'
@@ -20,15 +21,20 @@ export class Metadata implements DeletionGraph {
   readonly #byId = new Map<string, ObjectRecord>()
   readonly #blobOwners = new Map<ObjectId, Set<ObjectRecord>>()
   readonly #blobSize: (id: ObjectId) => number
-  /** Objects that are known but not made yet: makes one of them, if there is one with this id. */
-  makeLazily: (id: ObjectId) => ObjectRecord | undefined = () => undefined
+  readonly #heap: HeapShare
+  /**
+   * Objects that are known but not made yet: makes one of them, if there is one with this id. Throws 41 where the heap has
+   * no room for it, unless it is to be made `anyway`.
+   */
+  makeLazily: (id: ObjectId, anyway: boolean) => ObjectRecord | undefined = () => undefined
   /** Called for an object that has just come into being. */
   onCreated: (record: ObjectRecord) => void = () => {}
 
   /** `blobSize` tells the size of a blob, 0 for one that does not exist. */
-  constructor(ids: IdGenerator, blobSize: (id: ObjectId) => number) {
+  constructor(ids: IdGenerator, blobSize: (id: ObjectId) => number, heap: HeapShare) {
     this.#ids = ids
     this.#blobSize = blobSize
+    this.#heap = heap
   }
 
   get count(): number {
@@ -40,8 +46,9 @@ export class Metadata implements DeletionGraph {
     return this.#byId.values()
   }
 
-  find(id: string): ObjectRecord | undefined {
-    return this.#byId.get(id) ?? this.makeLazily(id as ObjectId)
+  /** Throws 41 as `makeLazily` does. */
+  find(id: string, anyway = false): ObjectRecord | undefined {
+    return this.#byId.get(id) ?? this.makeLazily(id as ObjectId, anyway)
   }
 
   /** The object, or an error with `status`. */
@@ -55,16 +62,20 @@ export class Metadata implements DeletionGraph {
     return this.#blobOwners.get(id)
   }
 
-  /** Makes objects of metadata as it came in a request: all of them or, where one is wrong, none. */
+  /** Makes objects of metadata as it came in a request: all of them or, where one is wrong or one too many, none. */
   create(contents: readonly unknown[]): CreatedObject[] {
     const descriptions = contents.map(content => describeObject(content, id => this.find(id)))
+    let bytes = 0
+    // Without what #add adds: the last may go beyond the limit by that.
+    for (const { fields, blobs } of descriptions) bytes += heapBytesOfObject(fields, blobs.size)
+    this.#heap.admit(bytes)
     return descriptions.map(description => this.#add(description))
   }
 
-  /** Makes one object under an id that was given out before. */
-  createAs(id: ObjectId, content: unknown): ObjectRecord {
+  /** Makes one object, even where the heap has no room: under `id` if that was given out before. */
+  createAnyway(content: unknown, id?: ObjectId): ObjectRecord {
     return this.#add(
-      describeObject(content, member => this.find(member)),
+      describeObject(content, member => this.find(member, true)),
       id
     ).record
   }
@@ -113,6 +124,7 @@ export class Metadata implements DeletionGraph {
       fields.set(key, text)
     }
     checkWeight(weight)
+    this.#heap.admit(heapBytesOfObject(fields, source.blobs.length))
     fields.set('id', JSON.stringify(target))
     const { instance, isGlobal } = source
     return this.#insert(target, fields, { typename, instance, isGlobal, transient }, source.blobs)
@@ -138,7 +150,7 @@ export class Metadata implements DeletionGraph {
       }
       if (!record.transient) continue
       record.transient = false
-      record.setField('transient', 'false')
+      this.setField(record, 'transient', 'false')
       pending.push(...record.members)
     }
   }
@@ -160,7 +172,16 @@ export class Metadata implements DeletionGraph {
     const parts = [...merged.keys()].sort(byteOrder)
     const text = parts.map(key => `${JSON.stringify(key)}:${valueText(merged.get(key))}`).join(',')
     checkWeight(record.weight + text.length)
-    record.setField('__labels', JSON.stringify(`{${text}}`))
+    const json = JSON.stringify(`{${text}}`)
+    this.#heap.admit(textBytes(json) - textBytes((record.fields.get('__labels') as string | undefined) ?? ''))
+    this.setField(record, '__labels', json)
+  }
+
+  /** Sets a field of an object, or removes it with undefined. Member objects cannot be changed. */
+  setField(record: ObjectRecord, key: string, text: string | undefined): void {
+    this.#heap.count(-record.heapBytes)
+    record.setField(key, text)
+    this.#heap.count(record.heapBytes)
   }
 
   /** Deletes objects, and answers which blobs have to be deleted with them. */
@@ -172,6 +193,7 @@ export class Metadata implements DeletionGraph {
   remove(record: ObjectRecord): void {
     record.deleted = true
     this.#byId.delete(record.id)
+    this.#heap.count(-record.heapBytes)
     for (const member of record.members) member.owners.delete(record)
     for (const blob of record.blobs) {
       const owners = this.#blobOwners.get(blob)
@@ -203,6 +225,7 @@ export class Metadata implements DeletionGraph {
     const { typename, instance, isGlobal, transient } = facts
     const record = new ObjectRecord(id, fields, typename, instance, isGlobal, transient, blobs)
     this.#byId.set(id, record)
+    this.#heap.count(record.heapBytes)
     for (const member of record.members) member.owners.add(record)
     for (const blob of record.blobs) {
       const owners = this.#blobOwners.get(blob)

@@ -1,5 +1,6 @@
 import type { Peer } from './peer.js'
 import { type ObjectId, objectIdToDecimal } from '../protocol/ids.js'
+import { textBytes } from './heap-share.js'
 import { byteOrder } from './value-text.js'
 
 /** A member that is an object: its metadata is nested in that of its owner. */
@@ -9,6 +10,22 @@ export class Link {
 
 /** What a field of an object is: JSON text (values, and members that are blobs), or a member object. */
 export type Field = string | Link
+
+/** What an object, a field of it, and the memory of what it refers to take of V8's heap beside the text, in bytes. */
+const objectBytes = 1024
+const fieldBytes = 192
+const referenceBytes = 512
+
+function heapBytesOfField(key: string, field: Field): number {
+  return fieldBytes + textBytes(key) + (typeof field === 'string' ? textBytes(field) : referenceBytes)
+}
+
+/** What the metadata of an object with these fields take of V8's heap, from above; each of its blobs is a field as well. */
+export function heapBytesOfObject(fields: ReadonlyMap<string, Field>, blobs: number): number {
+  let bytes = objectBytes + blobs * referenceBytes
+  for (const [key, field] of fields) bytes += heapBytesOfField(key, field)
+  return bytes
+}
 
 /**
  * The metadata of one object, kept as text: it is read more often than written. Members are composed in when it is read,
@@ -29,6 +46,8 @@ export class ObjectRecord {
   /** Length of the whole text, roughly; what it was when the object was made. */
   readonly weight: number
   deleted = false
+  /** See `heapBytesOfObject`. */
+  heapBytes: number
   /** The connection whose end deletes it, unless an owner, a stream, a name or persistence takes it over before. */
   scope: Peer | undefined
   #segments: Field[] | undefined
@@ -65,6 +84,7 @@ export class ObjectRecord {
     for (const size of blobs.values()) bytes += size
     this.members = [...members]
     this.blobs = [...blobs.keys()]
+    this.heapBytes = heapBytesOfObject(fields, blobs.size)
     this.weight = weight
     this.depth = depth
     this.bytes = bytes
@@ -72,6 +92,9 @@ export class ObjectRecord {
 
   /** Sets a field, or removes it with undefined. Member objects cannot be changed. */
   setField(key: string, text: string | undefined): void {
+    const old = this.fields.get(key)
+    if (old !== undefined) this.heapBytes -= heapBytesOfField(key, old)
+    if (text !== undefined) this.heapBytes += heapBytesOfField(key, text)
     if (text === undefined) this.fields.delete(key)
     else this.fields.set(key, text)
     this.#segments = undefined

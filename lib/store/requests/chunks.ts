@@ -83,6 +83,8 @@ function readBlock(element: unknown[], stream: Stream, context: RequestContext, 
     const valid = Number.isSafeInteger(at) && Number.isSafeInteger(size) && at >= 0 && size > 0
     if (!valid || at + size > blob.size) throw RequestError.invalid('a chunk lies outside its block')
     const template = findTemplate(stream, element[i])
+    // It will be a blob of its own.
+    if (!template) context.engine.blobs.admit()
     const number = element[i] as number
     written.push({ blob, number, template, at, size, shared: true, values: undefined })
   }
@@ -131,7 +133,7 @@ const writeChunks: Handler = (request, context) => {
   for (const text of readStrings(request, 'templates')) {
     if (stream.templates.length >= maxTemplates)
       throw RequestError.invalid('the stream has too many templates')
-    stream.templates.push(readTemplate(text))
+    engine.streams.table.addTemplate(stream, readTemplate(text))
   }
   const written: Written[] = []
   for (const chunk of readArray(request, 'chunks')) readWritten(chunk, stream, context, written)

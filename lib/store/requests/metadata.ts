@@ -75,7 +75,14 @@ function exists(engine: Engine, id: ObjectId): boolean {
 const getData: Handler = (request, { engine }) => {
   const ids = [...new Set(readIds(request, 'id'))].sort()
   readFlag(request, 'sync_remote')
-  const missing = (): boolean => !ids.every(id => exists(engine, id))
+  const missing = (): boolean => {
+    try {
+      return !ids.every(id => exists(engine, id))
+    } catch {
+      // It is there, and cannot be shown: the reply says why.
+      return false
+    }
+  }
   if (!readFlag(request, 'wait') || !missing()) return dataReply(engine, ids)
   if (ids.length > maxAwaited) throw RequestError.invalid(`at most ${maxAwaited} objects can be waited for`)
   return engine.objectWaits.wait(ids, missing, () => dataReply(engine, ids))

@@ -1,4 +1,5 @@
 import type { Blob } from '../blob.js'
+import type { HeapShare } from '../heap-share.js'
 import type { Peer } from '../peer.js'
 import { isFilling } from '../../protocol/window.js'
 import type { Seat } from './seat.js'
@@ -14,11 +15,13 @@ export type DeleteChunk = (chunk: Chunk, reader?: Peer) => void
 export class Consumption {
   readonly #deleteChunk: DeleteChunk
   readonly #keepBlock: (reader: Peer, block: Blob) => void
+  readonly #heap: HeapShare
 
   /** `keepBlock` keeps the memory of a block until the end of a connection. */
-  constructor(deleteChunk: DeleteChunk, keepBlock: (reader: Peer, block: Blob) => void) {
+  constructor(deleteChunk: DeleteChunk, keepBlock: (reader: Peer, block: Blob) => void, heap: HeapShare) {
     this.#deleteChunk = deleteChunk
     this.#keepBlock = keepBlock
+    this.#heap = heap
   }
 
   /** One more seat has been given the chunk. */
@@ -34,6 +37,7 @@ export class Consumption {
     chunk.seats -= 1
     if (chunk.seats > 0) return
     stream.chunks -= 1
+    this.#heap.count(-stream.placeBytes)
     this.#deleteChunk(chunk, chunk.foreign?.closed === false ? chunk.foreign : undefined)
     if (stream.sharing.policy !== 'drop') this.#count(stream, chunk)
   }

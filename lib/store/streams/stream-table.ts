@@ -1,7 +1,9 @@
 import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
+import type { Template } from '../../protocol/template.js'
+import type { HeapShare } from '../heap-share.js'
 import { RequestError } from '../request-error.js'
-import { type Sharing, Stream, type StreamTotals } from './stream.js'
+import { heapBytesOfStream, heapBytesOfTemplate, type Sharing, Stream, type StreamTotals } from './stream.js'
 
 /** How many streams that were dropped under their writer are remembered, to tell it why. */
 const maxDropped = 4096
@@ -10,6 +12,7 @@ const maxSeats = 2 ** 18
 
 /** The streams that exist, and what is remembered of those that do not any more. */
 export class StreamTable {
+  readonly #heap: HeapShare
   readonly #byId = new Map<ObjectId, Stream>()
   /** Why streams that no longer exist were dropped. */
   readonly #dropped = new Map<ObjectId, RequestError>()
@@ -19,6 +22,10 @@ export class StreamTable {
   #seats = 0
   /** What went through streams that are gone. */
   readonly past: StreamTotals = { chunksWritten: 0, bytesWritten: 0, chunksRead: 0, bytesRead: 0 }
+
+  constructor(heap: HeapShare) {
+    this.#heap = heap
+  }
 
   get count(): number {
     return this.#byId.size
@@ -56,9 +63,20 @@ export class StreamTable {
     if (this.#seats + seats > maxSeats) {
       throw new RequestError(Status.NotEnoughMemory, `the streams have more than ${maxSeats} readers in all`)
     }
+    this.#heap.admit(heapBytesOfStream(seats))
     this.#dropped.delete(id)
-    this.#byId.set(id, new Stream(id, sharing))
+    const stream = new Stream(id, sharing)
+    this.#byId.set(id, stream)
+    this.#heap.count(stream.heapBytes)
     this.#seats += seats
+  }
+
+  /** One more description that chunks of a stream may share. Throws 41 where there is no room for it. */
+  addTemplate(stream: Stream, template: Template): void {
+    const bytes = heapBytesOfTemplate(template.text)
+    this.#heap.admit(bytes)
+    this.#heap.count(bytes)
+    stream.templates.push(template)
   }
 
   has(stream: Stream): boolean {
@@ -66,7 +84,10 @@ export class StreamTable {
   }
 
   delete(stream: Stream): void {
-    if (this.#byId.delete(stream.id)) this.#seats -= stream.seats.length
+    if (this.#byId.delete(stream.id)) {
+      this.#seats -= stream.seats.length
+      this.#heap.count(-stream.heapBytes)
+    }
     const totals = stream.totals()
     for (const key of Object.keys(totals) as (keyof StreamTotals)[]) this.past[key] += totals[key]
   }

@@ -2,6 +2,7 @@ import { Status } from '../../errors.js'
 import type { ObjectId } from '../../protocol/ids.js'
 import type { WindowLimits } from '../../protocol/window.js'
 import type { Blobs } from '../blobs.js'
+import type { HeapShare } from '../heap-share.js'
 import type { MemoryQueue } from '../memory-queue.js'
 import type { Metadata } from '../metadata.js'
 import type { Peer } from '../peer.js'
@@ -24,7 +25,7 @@ const forWriting = 2n
  * resumable one never.
  */
 export class Streams {
-  readonly table = new StreamTable()
+  readonly table: StreamTable
   readonly reading: StreamReading
   readonly writing: StreamWriting
   /** Called when a stream has come nearer to its end. */
@@ -35,12 +36,14 @@ export class Streams {
     metadata: Metadata,
     memory: MemoryQueue,
     deleteChunk: DeleteChunk,
-    wouldFit: WouldFit
+    wouldFit: WouldFit,
+    heap: HeapShare
   ) {
-    const consumption = new Consumption(deleteChunk, (reader, block) => blobs.lease(reader, block))
+    this.table = new StreamTable(heap)
+    const consumption = new Consumption(deleteChunk, (reader, block) => blobs.lease(reader, block), heap)
     const slow = new SlowReaders(consumption)
     this.reading = new StreamReading(this.table, consumption, slow, blobs.limit)
-    this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory, wouldFit)
+    this.writing = new StreamWriting(this.table, this.reading, slow, blobs, metadata, memory, wouldFit, heap)
     this.reading.onEnd = () => this.onProgress()
     this.reading.onMoved = () => memory.reconsider()
     memory.helps = request => this.writing.helps(request)

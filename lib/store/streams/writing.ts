@@ -2,6 +2,7 @@ import { Status } from '../../errors.js'
 import { emptyBlobId, isBlobId, type ObjectId } from '../../protocol/ids.js'
 import type { Blob } from '../blob.js'
 import type { Blobs } from '../blobs.js'
+import type { HeapShare } from '../heap-share.js'
 import type { MemoryQueue, MemoryRequest } from '../memory-queue.js'
 import type { Metadata } from '../metadata.js'
 import type { Peer } from '../peer.js'
@@ -32,6 +33,7 @@ export class StreamWriting {
   readonly #metadata: Metadata
   readonly #memory: MemoryQueue
   readonly #wouldFit: WouldFit
+  readonly #heap: HeapShare
   /** Called for an object that was pushed by its id. */
   onPushed: (id: ObjectId) => void = () => {}
 
@@ -42,7 +44,8 @@ export class StreamWriting {
     blobs: Blobs,
     metadata: Metadata,
     memory: MemoryQueue,
-    wouldFit: WouldFit
+    wouldFit: WouldFit,
+    heap: HeapShare
   ) {
     this.#table = table
     this.#reading = reading
@@ -51,6 +54,7 @@ export class StreamWriting {
     this.#metadata = metadata
     this.#memory = memory
     this.#wouldFit = wouldFit
+    this.#heap = heap
   }
 
   addWriter(stream: Stream, peer: Peer): void {
@@ -69,13 +73,14 @@ export class StreamWriting {
     return bytes
   }
 
-  /** The stream, for a connection that is about to write to it. Throws 44 or 43 where it must not. */
+  /** The stream, for a connection that is about to write to it. Throws 44 or 43 where it must not, 41 where it cannot. */
   writable(peer: Peer, id: ObjectId): Stream {
     const stream = this.#table.get(id)
     checkWritable(stream, peer)
     if (stream.chunks * stream.seats.length >= maxPlaces) {
       throw new RequestError(Status.NotEnoughMemory, `stream ${id} holds ${stream.chunks} chunks already`)
     }
+    this.#heap.admit()
     this.addWriter(stream, peer)
     return stream
   }
@@ -200,6 +205,7 @@ export class StreamWriting {
       counted: false,
       foreign: undefined
     }
+    this.#heap.count(stream.placeBytes)
     stream.chunks += 1
     stream.pushedChunks += 1
     stream.pushedBytes += bytes

@@ -1,5 +1,6 @@
 import { Dispatcher } from '#dist/store/dispatcher.js'
 import { Engine } from '#dist/store/engine.js'
+import type { HeapShare } from '#dist/store/heap-share.js'
 import { Peer } from '#dist/store/peer.js'
 import { Pool, pageSize, type Pages } from '#dist/store/pool.js'
 import type { ServerFacts } from '#dist/store/requests/handler.js'
@@ -151,8 +152,8 @@ export class TestStore {
   readonly dispatcher: Dispatcher
   closing = false
 
-  constructor(size = 64 * MiB) {
-    this.engine = new Engine(new Pool(size, this.pages), poolFd)
+  constructor(size = 64 * MiB, heap?: HeapShare, maxBlobs?: number) {
+    this.engine = new Engine(new Pool(size, this.pages), poolFd, heap, maxBlobs)
     const isClosing = (): boolean => this.closing
     const facts: ServerFacts = {
       socket: '/test.sock',
