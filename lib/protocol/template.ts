@@ -25,17 +25,24 @@ export class Template {
   readonly vars: number
   /** Bytes before the blobs of a packed chunk: its variables, then offset and size of each blob, each as a float64. */
   readonly headerBytes: number
+  /** How many objects it describes, with how many fields in all, and of what types. */
+  readonly objects: number
+  readonly fields: number
+  readonly typenames: ReadonlySet<string>
   readonly #skeleton: Node
 
   /** Throws an Error for a text that is not such a description. */
   constructor(readonly text: string) {
     const skeleton: unknown = JSON.parse(text)
     if (!isNode(skeleton)) throw new Error('it is not a JSON object')
-    const counts = { [blobKey]: 0, [varKey]: 0 }
+    const counts: Counts = { [blobKey]: 0, [varKey]: 0, objects: 0, fields: 0, typenames: new Set() }
     check(skeleton, counts, 0)
     this.#skeleton = skeleton
     this.blobs = counts[blobKey]
     this.vars = counts[varKey]
+    this.objects = counts.objects
+    this.fields = counts.fields
+    this.typenames = counts.typenames
     this.headerBytes = headerBytes(this.vars, this.blobs)
   }
 
@@ -69,10 +76,23 @@ export class Template {
   }
 }
 
-/** Counts blobs and variables, and checks how they are numbered. */
-function check(node: Node, counts: { $blob: number; $var: number }, depth: number): void {
+interface Counts {
+  $blob: number
+  $var: number
+  objects: number
+  fields: number
+  typenames: Set<string>
+}
+
+/** Counts what is in it, and checks how blobs and variables are numbered. */
+function check(node: Node, counts: Counts, depth: number): void {
   if (depth > maxDepth) throw new Error('it is nested too deeply')
-  for (const key of Object.keys(node)) {
+  const keys = Object.keys(node)
+  counts.objects += 1
+  counts.fields += keys.length
+  const { typename } = node
+  if (typeof typename === 'string') counts.typenames.add(typename)
+  for (const key of keys) {
     const value = node[key]
     if (!isNode(value)) continue
     const special = varKey in value ? varKey : blobKey in value ? blobKey : undefined

@@ -26,6 +26,8 @@ export class Blobs {
   readonly #maxCount: number
   readonly #byId = new Map<ObjectId, Blob>()
   readonly #kept: KeptChunks
+  /** Blobs that are in memory, deleted or not. */
+  #instances = 0
   #usage = 0
   #epoch = 0
   #young = 0
@@ -93,10 +95,10 @@ export class Blobs {
     return this.#byId.values()
   }
 
-  /** Throws 41 where there are as many blobs as there may be. */
-  admit(): void {
-    if (this.#byId.size < this.#maxCount) return
-    throw new RequestError(Status.NotEnoughMemory, `there are ${this.#byId.size} blobs already`)
+  /** Throws 41 where there may not be so many blobs more. */
+  admit(count: number): void {
+    if (this.#instances + count <= this.#maxCount) return
+    throw new RequestError(Status.NotEnoughMemory, `there are ${this.#instances} blobs already`)
   }
 
   find(id: ObjectId): Blob | undefined {
@@ -131,13 +133,15 @@ export class Blobs {
    * who gets none: it fails, waits, or does without.
    */
   create(size: number, creator: Peer, scoped: boolean, need: 'now' | 'soon' | 'perhaps'): Blob | undefined {
-    if (this.#byId.size >= this.#maxCount) return undefined
-    let block = this.#pool.allocate(size)
+    const allocate = (): Block | undefined =>
+      this.#instances < this.#maxCount ? this.#pool.allocate(size) : undefined
+    let block = allocate()
     while (!block && this.#kept.size > 0 && this.#givesUpKept(need)) {
       this.#kept.giveUpOldest()
-      block = this.#pool.allocate(size)
+      block = allocate()
     }
     if (!block) return undefined
+    this.#instances += 1
     const blob = new Blob(this.#ids.blob(), size, block)
     blob.epoch = this.#epoch
     this.#young += size
@@ -172,6 +176,7 @@ export class Blobs {
   part(whole: Blob, at: number, size: number): Blob {
     const part = new Blob(this.#ids.blob(), size, whole.block, { blob: whole, at })
     part.sealed = true
+    this.#instances += 1
     this.share(whole)
     this.#byId.set(part.id, part)
     this.onCreated(part.id)
@@ -344,6 +349,7 @@ export class Blobs {
 
   #freeUnused(blob: Blob): void {
     if (!blob.deleted || blob.leases > 0 || blob.kept || blob.parts > 0 || blob.creator) return
+    this.#instances -= 1
     if (blob.whole) {
       this.unshare(blob.whole.blob)
       return

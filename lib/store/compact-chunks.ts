@@ -22,11 +22,18 @@ export interface CompactChunk {
   readonly shared: boolean
   /** Variables and spans, where they do not stand in the chunk itself. */
   readonly values: ChunkValues | undefined
+  /** What it takes of V8's heap. */
+  readonly heapBytes: number
 }
 
 /** What a chunk takes of V8's heap without its values, and one of these, in bytes. */
 const chunkBytes = 512
 const valueBytes = 32
+/** And the objects it becomes: one of them, a field, a character of the template, a blob. */
+const madeObjectBytes = 4096
+const madeFieldBytes = 256
+const madeTextBytes = 12
+const madeBlobBytes = 2048
 
 /** What differs from chunk to chunk. Spans are offset and size in the chunk of each of the template's blobs. */
 export interface ChunkValues {
@@ -73,9 +80,9 @@ export class CompactChunks {
   ): ObjectId {
     const id = this.#metadata.reserveId()
     if (shared) this.#blobs.share(blob)
-    const chunk = { id, number, template, blob, at, size, shared, values }
-    this.#byId.set(id, chunk)
-    this.#heap.count(heapBytesOf(chunk))
+    const heapBytes = heapBytesOfChunk(values)
+    this.#byId.set(id, { id, number, template, blob, at, size, shared, values, heapBytes })
+    this.#heap.count(heapBytes)
     return id
   }
 
@@ -95,15 +102,13 @@ export class CompactChunks {
 
   /**
    * Makes the objects of a chunk. Undefined if there is none, or if its metadata break the rules: then it is deleted.
-   * Throws 41, and leaves it as it is, where there is no room for objects, unless they are to be made `anyway`.
+   * Throws 41, and leaves it as it is, where there is no room for them.
    */
-  materialise(id: ObjectId, anyway: boolean): ObjectRecord | undefined {
+  materialise(id: ObjectId): ObjectRecord | undefined {
     const chunk = this.#byId.get(id)
     if (!chunk) return undefined
-    if (!anyway) {
-      this.#heap.admit()
-      this.#blobs.admit()
-    }
+    this.#heap.admitFromLine(heapBytesOfObjects(chunk.template) + chunk.heapBytes)
+    this.#blobs.admit(chunk.template.blobs)
     this.#forget(chunk)
     let parts: ObjectId[] = []
     const made: ObjectRecord[] = []
@@ -114,12 +119,12 @@ export class CompactChunks {
         vars,
         (index, instance) => blobMember(parts[index] ?? emptyBlobId, instance),
         member => {
-          const record = this.#metadata.createAnyway(member)
+          const record = this.#metadata.createAdmitted(member)
           made.push(record)
           return { id: record.id }
         }
       )
-      return this.#metadata.createAnyway(content, id)
+      return this.#metadata.createAdmitted(content, id)
     } catch {
       for (const record of made.reverse()) this.#metadata.remove(record)
       for (const part of parts) {
@@ -132,14 +137,38 @@ export class CompactChunks {
     }
   }
 
-  /** Makes the objects of all chunks: somebody looks at everything there is. Throws 41 as `materialise` does. */
-  materialiseAll(): void {
-    for (const id of [...this.#byId.keys()]) this.materialise(id, false)
+  /** Types of the objects that the chunks would become. */
+  typenames(): Set<string> {
+    const typenames = new Set<string>()
+    for (const template of this.#templates())
+      for (const typename of template.typenames) typenames.add(typename)
+    return typenames
+  }
+
+  /**
+   * Makes the objects of chunks with objects of these types, for at least `count` of those if there are so many. False if
+   * there are none. Throws 41 as `materialise` does.
+   */
+  makeSome(typenames: ReadonlySet<string>, count: number): boolean {
+    const wanted = new Set<Template>()
+    for (const template of this.#templates()) {
+      if ([...template.typenames].some(typename => typenames.has(typename))) wanted.add(template)
+    }
+    let made = 0
+    for (const { id, template } of [...this.#byId.values()]) {
+      if (made >= count) break
+      if (wanted.has(template) && this.materialise(id)) made += 1
+    }
+    return made > 0
+  }
+
+  #templates(): Set<Template> {
+    return new Set([...this.#byId.values()].map(({ template }) => template))
   }
 
   #forget(chunk: CompactChunk): void {
     this.#byId.delete(chunk.id)
-    this.#heap.count(-heapBytesOf(chunk))
+    this.#heap.count(-chunk.heapBytes)
   }
 
   #letGo({ blob, shared }: CompactChunk): void {
@@ -166,17 +195,20 @@ export class CompactChunks {
   }
 }
 
-/** What a chunk takes of V8's heap, from above. */
-function heapBytesOf({ values }: CompactChunk): number {
+/** What a chunk takes of V8's heap, from above. Values are numbers and texts. */
+export function heapBytesOfChunk(values: ChunkValues | undefined): number {
   if (!values) return chunkBytes
   const { vars, spans } = values
   let bytes = chunkBytes + valueBytes * (vars.length + spans.length)
-  for (const value of vars) {
-    if (typeof value === 'string') bytes += textBytes(value)
-    // No client of this package writes these.
-    else if (typeof value === 'object' && value !== null) bytes += 16 * textBytes(JSON.stringify(value))
-  }
+  for (const value of vars) if (typeof value === 'string') bytes += textBytes(value)
   return bytes
+}
+
+/** The same for the objects it becomes, without its values. */
+function heapBytesOfObjects({ objects, fields, blobs, text }: Template): number {
+  return (
+    objects * madeObjectBytes + fields * madeFieldBytes + blobs * madeBlobBytes + text.length * madeTextBytes
+  )
 }
 
 function blobMember(id: ObjectId, instance: unknown): Request {

@@ -3,8 +3,7 @@ import type { ObjectRecord } from './object-record.js'
 
 /** The graph that deletion walks: objects, their members and their owners. */
 export interface DeletionGraph {
-  /** Also one that is not made yet, for which `anyway` there need not be room: it goes at once. */
-  find(id: ObjectId, anyway: true): ObjectRecord | undefined
+  find(id: ObjectId): ObjectRecord | undefined
   /** The objects that a blob belongs to. */
   blobOwners(id: ObjectId): ReadonlySet<ObjectRecord> | undefined
   /** Takes an object out of the graph. */
@@ -43,14 +42,14 @@ export function deleteObjects(
    */
   function visitRoot(id: ObjectId): void {
     pending.delete(id)
-    for (const owner of [...(owners(id, graph.find(id, true)) ?? [])]) {
+    for (const owner of [...(owners(id, graph.find(id)) ?? [])]) {
       if (pending.has(owner.id)) visitRoot(owner.id)
     }
     visit(id, options.force, options.deep)
   }
 
   function visit(id: ObjectId, force: boolean, deep: boolean): void {
-    const record = graph.find(id, true)
+    const record = graph.find(id)
     if (!record && !isBlobId(id)) return
     if (blobs.has(id) || record?.deleted) return
     const remaining = owners(id, record)

@@ -47,7 +47,7 @@ export class Engine {
     this.memory = new MemoryQueue(this.blobs)
     this.metadata = new Metadata(ids, id => this.blobs.find(id)?.size ?? 0, heap)
     this.compact = new CompactChunks(this.blobs, this.metadata, this.bytes, heap)
-    this.metadata.makeLazily = (id, anyway) => this.compact.materialise(id, anyway)
+    this.metadata.makeLazily = id => this.compact.materialise(id)
     this.names = new Names(this.metadata, heap)
     this.streams = new Streams(
       this.blobs,
@@ -74,9 +74,12 @@ export class Engine {
     this.names.onPut = name => this.nameWaits.arrived(name)
   }
 
-  /** Deletes objects and blobs. Returns the ids of the blobs that are gone. */
+  /** Deletes objects and blobs. Returns the ids of the blobs that are gone. Throws 41 as `Metadata.find` does, unless `deep`. */
   delete(ids: readonly ObjectId[], options: DeletionOptions, by?: Peer, reader?: Peer): ObjectId[] {
-    const blobIds = this.metadata.delete(ids, options)
+    const left = options.deep ? ids.filter(id => !this.compact.delete(id)) : ids
+    // The members of a chunk would stay: they are made, before anything is deleted.
+    for (const id of left) this.metadata.find(id)
+    const blobIds = this.metadata.delete(left, options)
     for (const id of blobIds) this.deleteBlob(id, by, reader)
     return blobIds
   }

@@ -4,6 +4,8 @@ import { RequestError } from './request-error.js'
 
 /** The part of V8's heap that may be taken. Blobs take a third at most; the rest is for requests and replies. */
 const part = 1 / 2
+/** And so much of that beyond it where chunks that are in line become objects: their readers are to get them. */
+const reserve = 1 / 8
 
 /**
  * What clients leave in the memory of this process, whoever they are: metadata, names, streams and the chunks in line. Past
@@ -25,17 +27,26 @@ export class HeapShare {
   }
 
   /** Throws 41 where there is no room for so many bytes more. */
-  admit(bytes = 0): void {
-    if (this.#used + bytes <= this.#limit) return
-    throw new RequestError(
-      Status.NotEnoughMemory,
-      `the process has no memory left for more objects, names and chunks: about ${Math.round(this.#used / 2 ** 20)} MiB are taken`
-    )
+  admit(bytes: number): void {
+    this.#admit(bytes, this.#limit)
+  }
+
+  /** The same for objects of a chunk that is in line. */
+  admitFromLine(bytes: number): void {
+    this.#admit(bytes, this.#limit * (1 + reserve))
   }
 
   /** Counts what is kept; what is kept no more with a negative number. */
   count(bytes: number): void {
     this.#used += bytes
+  }
+
+  #admit(bytes: number, limit: number): void {
+    if (this.#used + bytes <= limit) return
+    throw new RequestError(
+      Status.NotEnoughMemory,
+      `the process has no memory left for more objects, names and chunks: about ${Math.round(this.#used / 2 ** 20)} MiB are taken`
+    )
   }
 }
 

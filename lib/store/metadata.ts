@@ -22,11 +22,8 @@ export class Metadata implements DeletionGraph {
   readonly #blobOwners = new Map<ObjectId, Set<ObjectRecord>>()
   readonly #blobSize: (id: ObjectId) => number
   readonly #heap: HeapShare
-  /**
-   * Objects that are known but not made yet: makes one of them, if there is one with this id. Throws 41 where the heap has
-   * no room for it, unless it is to be made `anyway`.
-   */
-  makeLazily: (id: ObjectId, anyway: boolean) => ObjectRecord | undefined = () => undefined
+  /** Objects that are known but not made yet: makes one of them, if there is one with this id. Throws 41 where it has no room. */
+  makeLazily: (id: ObjectId) => ObjectRecord | undefined = () => undefined
   /** Called for an object that has just come into being. */
   onCreated: (record: ObjectRecord) => void = () => {}
 
@@ -47,8 +44,13 @@ export class Metadata implements DeletionGraph {
   }
 
   /** Throws 41 as `makeLazily` does. */
-  find(id: string, anyway = false): ObjectRecord | undefined {
-    return this.#byId.get(id) ?? this.makeLazily(id as ObjectId, anyway)
+  find(id: string): ObjectRecord | undefined {
+    return this.peek(id) ?? this.makeLazily(id as ObjectId)
+  }
+
+  /** The object if it has been made. */
+  peek(id: string): ObjectRecord | undefined {
+    return this.#byId.get(id)
   }
 
   /** The object, or an error with `status`. */
@@ -72,10 +74,10 @@ export class Metadata implements DeletionGraph {
     return descriptions.map(description => this.#add(description))
   }
 
-  /** Makes one object, even where the heap has no room: under `id` if that was given out before. */
-  createAnyway(content: unknown, id?: ObjectId): ObjectRecord {
+  /** Makes one object that has been admitted already, of members that have been made: under `id` if that was given out before. */
+  createAdmitted(content: unknown, id?: ObjectId): ObjectRecord {
     return this.#add(
-      describeObject(content, member => this.find(member, true)),
+      describeObject(content, member => this.peek(member)),
       id
     ).record
   }
@@ -102,7 +104,7 @@ export class Metadata implements DeletionGraph {
     const fields = new Map(source.fields)
     let { transient, typename } = source
     // The labels have come later.
-    let weight = source.weight + ((fields.get('__labels') as string | undefined) ?? '').length
+    let weight = source.weight + source.fieldText('__labels').length
     for (const key of keys) {
       const value = added[key]
       if (typeof value === 'object' && value !== null) {
@@ -173,15 +175,16 @@ export class Metadata implements DeletionGraph {
     const text = parts.map(key => `${JSON.stringify(key)}:${valueText(merged.get(key))}`).join(',')
     checkWeight(record.weight + text.length)
     const json = JSON.stringify(`{${text}}`)
-    this.#heap.admit(textBytes(json) - textBytes((record.fields.get('__labels') as string | undefined) ?? ''))
+    const growth = textBytes(json) - textBytes(record.fieldText('__labels'))
+    if (growth > 0) this.#heap.admit(growth)
     this.setField(record, '__labels', json)
   }
 
   /** Sets a field of an object, or removes it with undefined. Member objects cannot be changed. */
   setField(record: ObjectRecord, key: string, text: string | undefined): void {
-    this.#heap.count(-record.heapBytes)
+    const before = record.heapBytes
     record.setField(key, text)
-    this.#heap.count(record.heapBytes)
+    if (!record.deleted) this.#heap.count(record.heapBytes - before)
   }
 
   /** Deletes objects, and answers which blobs have to be deleted with them. */
@@ -190,7 +193,9 @@ export class Metadata implements DeletionGraph {
     return deleteObjects(real, options, this)
   }
 
+  /** Idempotent. */
   remove(record: ObjectRecord): void {
+    if (record.deleted) return
     record.deleted = true
     this.#byId.delete(record.id)
     this.#heap.count(-record.heapBytes)

@@ -46,11 +46,13 @@ export class Names {
     if (record.transient !== false) {
       throw RequestError.invalid('a transient object cannot have a name, persist it first')
     }
-    const bytes = heapBytesOfName(name)
-    // The object tells its last name as well.
-    this.#heap.admit(2 * bytes)
-    if (!this.#ids.has(name)) this.#heap.count(bytes)
-    this.#ids.set(name, id)
+    if (this.#ids.get(name) !== id) {
+      const bytes = heapBytesOfName(name)
+      // The object tells its last name as well.
+      this.#heap.admit(2 * bytes)
+      if (!this.#ids.has(name)) this.#heap.count(bytes)
+      this.#ids.set(name, id)
+    }
     this.#metadata.setField(record, '__name', JSON.stringify(escapePointer(name)))
     this.onPut(name)
   }
@@ -61,7 +63,7 @@ export class Names {
     if (id === undefined) return
     this.#ids.delete(name)
     this.#heap.count(-heapBytesOfName(name))
-    const record = this.#metadata.find(id)
+    const record = this.#metadata.peek(id)
     if (record) this.#metadata.setField(record, '__name', undefined)
   }
 

@@ -17,7 +17,9 @@ const fieldBytes = 192
 const referenceBytes = 512
 
 function heapBytesOfField(key: string, field: Field): number {
-  return fieldBytes + textBytes(key) + (typeof field === 'string' ? textBytes(field) : referenceBytes)
+  // A key is kept once more as JSON, which may be six times as long.
+  const bytes = fieldBytes + 4 * textBytes(key)
+  return bytes + (typeof field === 'string' ? textBytes(field) : referenceBytes)
 }
 
 /** What the metadata of an object with these fields take of V8's heap, from above; each of its blobs is a field as well. */
@@ -100,10 +102,16 @@ export class ObjectRecord {
     this.#segments = undefined
   }
 
+  /** The JSON text of a field that is no member object; empty where there is none. */
+  fieldText(key: string): string {
+    const text = this.fields.get(key)
+    return typeof text === 'string' ? text : ''
+  }
+
   /** The value of a field that is a string, or undefined. */
   stringField(key: string): string | undefined {
-    const text = this.fields.get(key)
-    return typeof text === 'string' && text.startsWith('"') ? (JSON.parse(text) as string) : undefined
+    const text = this.fieldText(key)
+    return text.startsWith('"') ? (JSON.parse(text) as string) : undefined
   }
 
   /** The JSON text of the object with its members, keys in byte order. */

@@ -34,7 +34,7 @@ export class WouldFree {
     if (isBlobId(id)) this.#blob(this.#blobs.find(id))
     else if (compact?.shared) this.#lossOf(compact.blob).parts += 1
     else if (compact) this.#blob(compact.blob)
-    else this.#object(this.#metadata.find(id), 0)
+    else this.#object(this.#metadata.peek(id), 0)
   }
 
   /** The memory: not what somebody has a lease on, still fills, or shares with what stays. */

@@ -1,9 +1,10 @@
 /** The composite requests of the extension: many chunks in one message, most of which never become objects. */
+import { Status } from '../../errors.js'
 import { Template } from '../../protocol/template.js'
 import { emptyBlobId, isBlobId, isObjectId, type ObjectId } from '../../protocol/ids.js'
 import { maxSlotSizes } from '../../protocol/request-limits.js'
 import type { Blob } from '../blob.js'
-import type { ChunkValues } from '../compact-chunks.js'
+import { type ChunkValues, heapBytesOfChunk } from '../compact-chunks.js'
 import type { Engine } from '../engine.js'
 import type { Peer } from '../peer.js'
 import { RequestError } from '../request-error.js'
@@ -66,7 +67,8 @@ function readWritten(value: unknown, stream: Stream, context: RequestContext, wr
   let values: ChunkValues | undefined
   if (template && hasValues) {
     const [, , vars, spans] = element
-    if (!Array.isArray(vars) || vars.length !== template.vars) {
+    const valid = Array.isArray(vars) && vars.length === template.vars
+    if (!valid || vars.some(value => typeof value === 'object')) {
       throw RequestError.invalid('a chunk does not fit its template')
     }
     values = { vars, spans: readSpans(spans, template, size) }
@@ -83,8 +85,6 @@ function readBlock(element: unknown[], stream: Stream, context: RequestContext, 
     const valid = Number.isSafeInteger(at) && Number.isSafeInteger(size) && at >= 0 && size > 0
     if (!valid || at + size > blob.size) throw RequestError.invalid('a chunk lies outside its block')
     const template = findTemplate(stream, element[i])
-    // It will be a blob of its own.
-    if (!template) context.engine.blobs.admit()
     const number = element[i] as number
     written.push({ blob, number, template, at, size, shared: true, values: undefined })
   }
@@ -129,7 +129,18 @@ function readTemplate(text: string): Template {
 const writeChunks: Handler = (request, context) => {
   const { engine, peer } = context
   checkExtension(peer)
-  const stream = engine.streams.writing.writable(peer, readTextId(request['id']))
+  const stream = engine.streams.writing.writable(peer, readTextId(request['id']), 0)
+  try {
+    return writeTo(stream, request, context)
+  } catch (error) {
+    if (error instanceof RequestError && error.status === Status.NotEnoughMemory)
+      engine.streams.refused(stream, peer)
+    throw error
+  }
+}
+
+function writeTo(stream: Stream, request: Request, context: RequestContext): string {
+  const { engine, peer } = context
   for (const text of readStrings(request, 'templates')) {
     if (stream.templates.length >= maxTemplates)
       throw RequestError.invalid('the stream has too many templates')
@@ -142,6 +153,7 @@ const writeChunks: Handler = (request, context) => {
   if (new Set(own).size < own.length || written.some(({ shared, blob }) => shared && own.includes(blob))) {
     throw RequestError.invalid('two chunks have the same blob')
   }
+  admit(stream, written, engine)
   const chunks = written.map((chunk): Chunk => {
     const { blob, template, size, shared, values } = chunk
     if (shared) engine.blobs.share(blob)
@@ -153,6 +165,18 @@ const writeChunks: Handler = (request, context) => {
   for (const block of done) engine.blobs.delete(block, peer)
   const ids = readFlag(request, 'ids') ? `"ids":[${chunks.map(({ id }) => `"${id}"`).join(',')}],` : ''
   return `{${ids}${makeSlots(request, context)}"type":"write_chunks_reply"}`
+}
+
+/** Throws 41 where there is no room for these chunks. */
+function admit(stream: Stream, written: readonly Written[], { streams, blobs }: Engine): void {
+  let parts = 0
+  let bytes = 0
+  for (const { template, values, shared } of written) {
+    if (template) bytes += heapBytesOfChunk(values)
+    else if (shared) parts += 1
+  }
+  if (written.length > 0) streams.writing.admit(stream, written.length, bytes)
+  if (parts > 0) blobs.admit(parts)
 }
 
 /** No writer needs more in advance with one request. */

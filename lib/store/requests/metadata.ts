@@ -69,23 +69,32 @@ const createDatas: Handler = (request, { engine, peer }) => {
 }
 
 function exists(engine: Engine, id: ObjectId): boolean {
-  return isBlobId(id) ? engine.blobs.exists(id) : engine.metadata.find(id) !== undefined
+  if (isBlobId(id)) return engine.blobs.exists(id)
+  try {
+    return engine.metadata.find(id) !== undefined
+  } catch {
+    // It is there, but there is no room for the objects that it would become.
+    return true
+  }
 }
 
 const getData: Handler = (request, { engine }) => {
   const ids = [...new Set(readIds(request, 'id'))].sort()
   readFlag(request, 'sync_remote')
-  const missing = (): boolean => {
-    try {
-      return !ids.every(id => exists(engine, id))
-    } catch {
-      // It is there, and cannot be shown: the reply says why.
-      return false
-    }
-  }
+  const missing = (): boolean => !ids.every(id => exists(engine, id))
   if (!readFlag(request, 'wait') || !missing()) return dataReply(engine, ids)
   if (ids.length > maxAwaited) throw RequestError.invalid(`at most ${maxAwaited} objects can be waited for`)
   return engine.objectWaits.wait(ids, missing, () => dataReply(engine, ids))
+}
+
+function idsOfTypes(engine: Engine, typenames: ReadonlySet<string>, limit: number): ObjectId[] {
+  const ids: ObjectId[] = []
+  if (typenames.size === 0) return ids
+  for (const record of engine.metadata.all()) {
+    if (ids.length >= limit) break
+    if (typenames.has(record.typename)) ids.push(record.id)
+  }
+  return ids
 }
 
 const listData: Handler = (request, { engine }) => {
@@ -93,18 +102,15 @@ const listData: Handler = (request, { engine }) => {
   const isRegex = readFlag(request, 'regex')
   const limit = readSize(request, 'limit')
   if (limit === 0) return dataReply(engine, [])
-  engine.compact.materialiseAll()
   const typenames = new Set<string>()
   for (const record of engine.metadata.all()) typenames.add(record.typename)
+  for (const typename of engine.compact.typenames()) typenames.add(typename)
   const names = [...typenames]
   const matches = matchAll(pattern, isRegex, names)
   const wanted = new Set(names.filter((_, index) => matches[index]))
-  const ids: ObjectId[] = []
-  if (wanted.size > 0) {
-    for (const record of engine.metadata.all()) {
-      if (ids.length >= limit) break
-      if (wanted.has(record.typename)) ids.push(record.id)
-    }
+  const ids = idsOfTypes(engine, wanted, limit)
+  if (ids.length < limit && engine.compact.makeSome(wanted, limit - ids.length)) {
+    ids.splice(0, ids.length, ...idsOfTypes(engine, wanted, limit))
   }
   // Blobs come last, and by the pattern read as a glob even if it is an expression.
   if (ids.length < limit && matchAll(pattern, false, ['vineyard::Blob'])[0]) {

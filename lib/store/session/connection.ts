@@ -184,7 +184,9 @@ export class Connection {
       result.attach(make => {
         this.#current = undefined
         this.#send(compose(make))
-        this.#work()
+        // Not within the request of somebody else that has ended the wait.
+        if (this.#inbox.length > 0) queueMicrotask(() => this.#work())
+        else this.#work()
       })
     } else if (result instanceof Upload) {
       this.#receiveBytes(this.#tcp as TcpChannel, result)

@@ -42,6 +42,11 @@ export class Consumption {
     if (stream.sharing.policy !== 'drop') this.#count(stream, chunk)
   }
 
+  /** The chunk has come into no line. */
+  discard(chunk: Chunk): void {
+    this.#deleteChunk(chunk)
+  }
+
   /** A seat gives up everything it has and would have got. What its reader is still to copy out of a block stays. */
   clear(stream: Stream, seat: Seat): void {
     for (let held = seat.held.shift(); held; held = seat.held.shift()) {

@@ -129,6 +129,11 @@ export class StreamReading {
     else this.moved(stream)
   }
 
+  /** Deletes a chunk that cannot come into its stream any more. */
+  discard(chunk: Chunk): void {
+    this.#consumption.discard(chunk)
+  }
+
   /** Ends whatever is read from a stream that has been removed, and deletes its chunks. */
   clear(stream: Stream, error: RequestError): void {
     for (const seat of stream.seats) {

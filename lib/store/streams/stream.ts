@@ -57,9 +57,9 @@ export interface StreamTotals {
 const streamBytes = 2048
 const seatBytes = 512
 const chunkBytes = 512
-const linePlaceBytes = 32
+const linePlaceBytes = 64
 /** And one character of a template, which is kept as text and as what it says. */
-const templateBytes = 16
+const templateBytes = 32
 
 /** What a stream for so many readers takes of V8's heap without its chunks and templates. */
 export function heapBytesOfStream(seats: number): number {

@@ -81,6 +81,14 @@ export class Streams {
     this.onProgress()
   }
 
+  /** Chunks of its writer were refused: what the writer has sent since must not come without them. */
+  refused(stream: Stream, peer: Peer): void {
+    if (stream.ended || !this.table.has(stream)) return
+    this.#fail(stream, 'there was no memory for its chunks', peer)
+    this.reading.serve(stream)
+    this.onProgress()
+  }
+
   /** Removes a stream with all its chunks; whoever waits on it is told that it failed. */
   drop(peer: Peer, id: ObjectId): void {
     this.writing.filled(peer, id)

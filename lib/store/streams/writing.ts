@@ -73,20 +73,32 @@ export class StreamWriting {
     return bytes
   }
 
-  /** The stream, for a connection that is about to write to it. Throws 44 or 43 where it must not, 41 where it cannot. */
-  writable(peer: Peer, id: ObjectId): Stream {
+  /** The stream, for a connection that is about to write `count` chunks to it. Throws 44 or 43 where it must not, or as `admit`. */
+  writable(peer: Peer, id: ObjectId, count = 1): Stream {
     const stream = this.#table.get(id)
     checkWritable(stream, peer)
-    if (stream.chunks * stream.seats.length >= maxPlaces) {
-      throw new RequestError(Status.NotEnoughMemory, `stream ${id} holds ${stream.chunks} chunks already`)
-    }
-    this.#heap.admit()
+    if (count > 0) this.admit(stream, count)
     this.addWriter(stream, peer)
     return stream
   }
 
+  /** Throws 41 where a stream or the heap has no room for so many chunks more, which take `bytes` beside their places. */
+  admit(stream: Stream, count: number, bytes = 0): void {
+    if ((stream.chunks + count) * stream.seats.length > maxPlaces) {
+      throw new RequestError(
+        Status.NotEnoughMemory,
+        `stream ${stream.id} holds ${stream.chunks} chunks already`
+      )
+    }
+    this.#heap.admit(count * stream.placeBytes + bytes)
+  }
+
   /** Queues chunks, and hands them to the readers that wait. */
   queue(stream: Stream, chunks: readonly Chunk[]): void {
+    if (!this.#table.has(stream)) {
+      for (const chunk of chunks) this.#reading.discard(chunk)
+      return
+    }
     for (const chunk of chunks) this.#append(stream, chunk)
     this.#reading.serve(stream)
     // The window may be filling now, and its writer not know all that has been consumed.
@@ -131,6 +143,8 @@ export class StreamWriting {
     const stream = this.writable(peer, id)
     this.publish(stream)
     this.#reading.serve(stream)
+    // A reader that could not be told has gone, and its stream with it.
+    if (this.#table.get(id) !== stream) throw wrongState(stream, 'it has been dropped')
     if (size === 0) {
       // The empty blob is in order like any other chunk.
       this.queue(stream, [{ id: emptyBlobId, bytes: 0 }])

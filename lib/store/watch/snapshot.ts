@@ -51,7 +51,7 @@ export function takeSnapshot(engine: Engine, withObjects: boolean): StoreSnapsho
 }
 
 function streamSnapshot(stream: Stream, { metadata }: Engine): StreamSnapshot {
-  const record = metadata.find(stream.id)
+  const record = metadata.peek(stream.id)
   const { ready, held } = stream.slowest
   return {
     id: stream.id,

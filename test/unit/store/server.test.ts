@@ -174,6 +174,20 @@ describe('StoreServer', () => {
     })
   }
 
+  it('does not handle what is queued behind a wait within the request that ends the wait', async () => {
+    const [reader, writer] = [await RawClient.connect(server.socket), await RawClient.connect(server.socket)]
+    const id = 77n
+    await writer.ask('create_stream_request', { object_id: id })
+    reader.send('pull_next_stream_chunk_request', { id })
+    reader.send('drop_stream_request', { id })
+    expect((await writer.ask('get_next_stream_chunk_request', { id, size: 8 })).code).to.equal(undefined)
+    // This publishes the first, which ends the wait, and then the empty one, which needs the stream.
+    expect((await writer.ask('get_next_stream_chunk_request', { id, size: 0 })).code).to.equal(undefined)
+    expect((await reader.next()).type).to.equal('pull_next_stream_chunk_reply')
+    expect((await reader.next()).type).to.equal('drop_stream_reply')
+    for (const client of [reader, writer]) client.close()
+  })
+
   it('hears one-way messages while a request waits', async () => {
     const client = await RawClient.connect(server.socket, { vineyard_streams: 1 })
     const { ids } = await client.ask('create_buffers_request', { sizes: [10 * MiB] })
